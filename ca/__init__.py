@@ -1,0 +1,1 @@
+"""Issuers, orders, certificates, revocation, key ceremonies."""

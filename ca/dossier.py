@@ -1,0 +1,132 @@
+"""The file of an application as it is examined, approved and ordered.
+
+Canonical JSON with four parts: who applied under which reference and attempt, the **content** to
+be certified, and salted digests of every field and document with the checks made. Its SHA-256 is
+what examiner and approver sign. It holds no more of the person than the certificates will.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from cryptography import x509
+
+from audit.canonical import canonical_json, digest
+from pki.errors import InvalidInput
+from pki.names import distinguished_name
+from policies.profiles import END_ENTITY_PROFILE, Purpose, certificate_profile
+from policies.schema import Strict, validate
+
+_MAX_OCTETS = 256 * 1024
+
+
+class Content(Strict):
+    """What will be certified, exactly; names are as registered, never normalised.
+
+    ``organization`` and ``common_name`` go into the subject, the ``japanese_`` pair into
+    subjectAltName where given; ``roles`` are English hcRole strings; ``profiles`` maps each
+    purpose to profile id and version.
+    """
+
+    holder_id: str
+    common_name: str
+    organization: str | None
+    organizational_unit: str | None
+    japanese_organization: str | None
+    japanese_name: str | None
+    roles: tuple[str, ...]
+    profiles: Mapping[Purpose, str]
+    validity_years: int
+
+    def subject(self) -> x509.Name:
+        """Return the subject of every certificate of the order."""
+        units = (self.organizational_unit,) if self.organizational_unit else ()
+        return distinguished_name(
+            organization=self.organization,
+            organizational_units=units,
+            common_name=self.common_name,
+            serial_number=self.holder_id,
+        )
+
+    def alternative_name(self) -> x509.Name | None:
+        """Return the Japanese name for subjectAltName, or None."""
+        if self.japanese_name is None:
+            return None
+        return distinguished_name(
+            organization=self.japanese_organization,
+            common_name=self.japanese_name,
+            serial_number=self.holder_id,
+        )
+
+
+def current_profiles() -> dict[Purpose, str]:
+    """Return ``id@version`` of the end-entity profile for each purpose."""
+    found = {}
+    for purpose, profile_id in END_ENTITY_PROFILE.items():
+        found[purpose] = f"{profile_id}@{certificate_profile(profile_id).version}"
+    return found
+
+
+class _Dossier(Strict):
+    application_ref: str
+    attempt: int
+    content: Content
+    fields: Mapping[str, str]
+    documents: tuple[str, ...]
+    checks: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """``fields``: name to salted SHA-256; ``documents``: codes; ``checks``: kind to result."""
+
+    application_ref: str
+    attempt: int
+    content: Content
+    fields: Mapping[str, str]
+    documents: tuple[str, ...]
+    checks: Mapping[str, str]
+
+    def octets(self) -> bytes:
+        """Return the canonical JSON."""
+        tree = asdict(self) | {"content": self.content.model_dump(mode="json")}
+        return canonical_json(tree)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the octets in hexadecimal."""
+        return digest(self.octets())
+
+
+def parse_dossier(octets: bytes) -> Dossier:
+    """Return the dossier; raises ``InvalidInput`` unless the octets are its canonical form."""
+    if len(octets) > _MAX_OCTETS:
+        raise InvalidInput("ca.dossier.size", f"a dossier has at most {_MAX_OCTETS} octets")
+    try:
+        tree = json.loads(octets)
+    except (ValueError, RecursionError):
+        raise InvalidInput("ca.dossier.form", "the dossier is not JSON") from None
+    model = validate(_Dossier, tree, "the dossier", "ca.dossier.form")
+    dossier = Dossier(**{name: getattr(model, name) for name in _Dossier.model_fields})
+    if dossier.octets() != octets:
+        raise InvalidInput("ca.dossier.form", "the dossier is not in canonical form")
+    return dossier
+
+
+def changed_parts(old: Dossier, new: Dossier) -> tuple[str, ...]:
+    """Return the names of fields, documents, checks and content that differ, sorted."""
+    names = {
+        name for name in {*old.fields, *new.fields} if old.fields.get(name) != new.fields.get(name)
+    }
+    names |= {f"document {code}" for code in set(old.documents) ^ set(new.documents)}
+    names |= {
+        f"check {kind}"
+        for kind in {*old.checks, *new.checks}
+        if old.checks.get(kind) != new.checks.get(kind)
+    }
+    before, after = old.content.model_dump(), new.content.model_dump()
+    names |= {f"content {name}" for name in before if before[name] != after[name]}
+    if (old.application_ref, old.attempt) != (new.application_ref, new.attempt):
+        names.add("application")
+    return tuple(sorted(names))

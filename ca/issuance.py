@@ -1,0 +1,198 @@
+"""Write, sign, write: how every certificate of this site comes to be.
+
+First transaction: the serial and the to-be-signed bytes are stored, with a trail entry. Then the
+key signs, outside any transaction. Second transaction: what came back is compared, verified and
+stored. A crash in between leaves a RESERVED row, possibly issued, that is finished from its own
+stored bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from cryptography import x509
+
+from audit.trail import Event, Trail
+from ca import records
+from ca.building import IssuerFacts, spki_der
+from ca.records import Certificate, CertificateState, Issuer
+from keys.backend import KeyBackend
+from pki.errors import Conflict, NotFound, Refused
+from pki.findings import Severity
+from pki.names import text
+from pki.serials import Entropy, new_serial, serial_hex
+from pki.signing import assemble, sign, verify_signature
+from policies.lint import Subject, check_certificate
+from policies.profiles import CertificateProfile, Purpose
+from policies.site import SiteKind, verify_demo_marks
+from store.database import Store, Transaction
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A judged twin, to be issued once: its serial can be reserved only once."""
+
+    issuer_id: str
+    profile: CertificateProfile
+    twin: x509.Certificate
+    signer: x509.Certificate
+
+    @property
+    def spki_sha256(self) -> str:
+        """SHA-256 of the certified SubjectPublicKeyInfo, hexadecimal."""
+        return hashlib.sha256(spki_der(self.twin.public_key())).hexdigest()  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Acting:
+    """For whom a certificate is made: the people for the trail, the order and carrier if any."""
+
+    actor: str
+    actor_role: str
+    co_actor: str = ""
+    order_id: str | None = None
+    carrier_id: str | None = None
+    usage: Purpose | None = None
+    statements: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Issuance:
+    """Holds the CA keys' backend; every signature of a certificate is made here."""
+
+    store: Store
+    trail: Trail
+    keys: KeyBackend
+    kind: SiteKind
+    entropy: Entropy
+
+    def new_serial(self) -> int:
+        """Return a fresh serial number."""
+        return new_serial(self.entropy)
+
+    def facts(self, issuer: Issuer) -> IssuerFacts:
+        """Return what certificates say of the issuer; raises ``Conflict`` before its ceremony."""
+        return IssuerFacts(issuer_certificate(issuer), issuer.cps_uri, issuer.crl_uri)
+
+    def judge(
+        self,
+        issuer_id: str,
+        profile: CertificateProfile,
+        twin: x509.Certificate,
+        signer: x509.Certificate,
+    ) -> Prepared:
+        """Return the twin prepared; raises ``Refused`` with every finding if one is an ERROR."""
+        verify_demo_marks(self.kind, twin.subject)
+        findings = check_certificate(Subject(twin, signer, profile, self.kind))
+        if any(finding.severity is Severity.ERROR for finding in findings):
+            raise Refused(
+                "ca.lint",
+                f"the certificate for {text(twin.subject)} would break its profile",
+                findings=findings,
+            )
+        return Prepared(issuer_id, profile, twin, signer)
+
+    def reserve(self, tx: Transaction, prepared: Prepared, acting: Acting) -> Certificate:
+        """Store serial and to-be-signed bytes; raises ``Conflict`` for a key certified before."""
+        twin = prepared.twin
+        row = Certificate(
+            issuer_id=prepared.issuer_id,
+            serial=serial_hex(twin.serial_number),
+            order_id=acting.order_id,
+            carrier_id=acting.carrier_id,
+            usage=acting.usage,
+            profile=f"{prepared.profile.id}@{prepared.profile.version}",
+            state=CertificateState.RESERVED,
+            subject=text(twin.subject),
+            not_before=twin.not_valid_before_utc,
+            not_after=twin.not_valid_after_utc,
+            spki_sha256=prepared.spki_sha256,
+            tbs_der=twin.tbs_certificate_bytes,
+            reserved_seq=self.trail.position(tx) + 1,
+        )
+        if records.key_is_certified(tx, prepared.spki_sha256):
+            raise Conflict(
+                "ca.key.reused",
+                "this public key was certified before",
+                "Every certificate has a key pair of its own: make a new one.",
+            )
+        tx.add(row)
+        tx.flush()
+        self._enter(tx, "CERT.POP_OK", row, acting, {"tbs": _sha256(row.tbs_der)})
+        return row
+
+    def finish(self, row: Certificate, acting: Acting) -> x509.Certificate:
+        """Sign the stored bytes of a RESERVED row, store and return the certificate."""
+        with self.store.read() as tx:
+            issuer = find_issuer(tx, row.issuer_id)
+        key = self.keys.open(issuer.key_label)
+        public_key = key.public_key()
+        certificate_der = assemble(row.tbs_der, public_key, sign(key, row.tbs_der))
+        certificate = x509.load_der_x509_certificate(certificate_der)
+        if certificate.tbs_certificate_bytes != row.tbs_der:
+            raise Refused("ca.sign.differs", "what was signed is not what was stored")
+        verify_signature(public_key, certificate.signature, row.tbs_der)
+        with self.store.begin() as tx:
+            stored = tx.get_one(Certificate, row.id)
+            if stored.state is CertificateState.ISSUED:
+                raise Conflict("ca.issue.twice", f"serial {row.serial} is issued already")
+            stored.state = CertificateState.ISSUED
+            stored.certificate_der = certificate_der
+            stored.sha256 = _sha256(certificate_der)
+            stored.issued_seq = self.trail.position(tx) + 1
+            if stored.order_id is None:
+                _attach_to_issuer(tx, stored, certificate)
+            self._enter(tx, "CERT.ISSUE", stored, acting, {"certificate": stored.sha256})
+        return certificate
+
+    def _enter(
+        self, tx: Transaction, code: str, row: Certificate, acting: Acting, detail: dict[str, str]
+    ) -> None:
+        self.trail.append(
+            tx,
+            Event(
+                code,
+                "certificate",
+                f"{row.issuer_id}:{row.serial}",
+                actor=acting.actor,
+                actor_role=acting.actor_role,
+                co_actor=acting.co_actor,
+                detail={
+                    **detail,
+                    "spki": row.spki_sha256,
+                    "profile": row.profile,
+                    "order": row.order_id or "",
+                    "statements": list(acting.statements),
+                },
+            ),
+        )
+
+
+def issuer_certificate(issuer: Issuer) -> x509.Certificate:
+    """Return the issuer's own certificate; raises ``Conflict`` before it has one."""
+    if issuer.certificate_der is None:
+        raise Conflict(
+            "ca.issuer.unfinished",
+            f"the CA {issuer.id} has no certificate yet",
+            "Run its ceremony file again: it continues where it stopped.",
+        )
+    return x509.load_der_x509_certificate(issuer.certificate_der)
+
+
+def find_issuer(tx: Transaction, issuer_id: str) -> Issuer:
+    """Return the CA, or raise ``NotFound``."""
+    issuer = tx.get(Issuer, issuer_id)
+    if issuer is None:
+        raise NotFound("ca.issuer.unknown", f"there is no CA {issuer_id!r}", "See `hpki ca list`.")
+    return issuer
+
+
+def _attach_to_issuer(tx: Transaction, stored: Certificate, certificate: x509.Certificate) -> None:
+    for issuer in records.issuers(tx):
+        if issuer.subject_der == certificate.subject.public_bytes():
+            issuer.certificate_der = stored.certificate_der
+
+
+def _sha256(octets: bytes) -> str:
+    return hashlib.sha256(octets).hexdigest()

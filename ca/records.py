@@ -1,0 +1,264 @@
+"""Rows of the issuing part: issuers, holders, orders, carriers, certificates, revocations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel, col, select
+
+from pki.serials import serial_hex
+from policies.profiles import Purpose
+from store import columns
+from store.database import Transaction
+
+
+class CertificateState(StrEnum):
+    """RESERVED: to-be-signed bytes stored, possibly issued. ISSUED: the certificate is stored."""
+
+    RESERVED = "RESERVED"
+    ISSUED = "ISSUED"
+
+
+class CarrierKind(StrEnum):
+    """What holds the private key."""
+
+    CARD = "CARD"
+    FILE = "FILE"
+
+
+class Ceremony(SQLModel, table=True):
+    """A key ceremony; ``transcript`` is JSON with the fields the ceremony record needs."""
+
+    __tablename__ = "ceremony"
+
+    id: str = Field(sa_column=columns.key_column())
+    title: str = Field(sa_type=sa.Text)
+    script_sha256: str = Field(sa_column=columns.hexadecimal(64))
+    started_at: datetime
+    ended_at: datetime | None = None
+    transcript: str = Field(sa_type=sa.Text)
+
+
+class Issuer(SQLModel, table=True):
+    """A CA that this site runs; ``certificate_der`` is its own certificate once it has one."""
+
+    __tablename__ = "issuer"
+
+    id: str = Field(sa_column=columns.key_column())
+    ceremony_id: str = Field(sa_column=columns.key_column("ceremony.id", primary=False))
+    parent_id: str | None = Field(default=None, sa_type=sa.Text, foreign_key="issuer.id")
+    purpose: Purpose | None = Field(default=None, sa_column=columns.choice(Purpose, nullable=True))
+    profile: str = Field(sa_type=sa.Text)
+    crl_profile: str = Field(sa_type=sa.Text)
+    subject_der: bytes = Field(sa_column=sa.Column(sa.LargeBinary, nullable=False, unique=True))
+    key_label: str = Field(sa_type=sa.Text, unique=True)
+    cps_uri: str = Field(sa_type=sa.Text)
+    crl_uri: str = Field(sa_type=sa.Text)
+    own_list_uri: str | None = Field(default=None, sa_type=sa.Text)
+    certificate_der: bytes | None = None
+
+
+class Holder(SQLModel, table=True):
+    """A person or organisation certified; the opaque id stands in the DN's serialNumber."""
+
+    __tablename__ = "holder"
+
+    id: str = Field(sa_column=columns.key_column())
+
+
+class HolderSubject(SQLModel, table=True):
+    """A subject DER, which belongs to one holder for ever."""
+
+    __tablename__ = "holder_subject"
+
+    subject_sha256: str = Field(sa_column=sa.Column(sa.CHAR(64), primary_key=True, nullable=False))
+    holder_id: str = Field(sa_column=columns.key_column("holder.id", primary=False))
+
+
+class Order(SQLModel, table=True):
+    """What the registration authority ordered: its canonical file and the signed statements."""
+
+    __tablename__ = "issue_order"
+    __table_args__ = (sa.UniqueConstraint("application_ref", "attempt"),)
+
+    id: str = Field(sa_column=columns.key_column())
+    application_ref: str = Field(sa_type=sa.Text)
+    attempt: int
+    holder_id: str = Field(sa_column=columns.key_column("holder.id", primary=False))
+    dossier: str = Field(sa_type=sa.Text)
+    digest: str = Field(sa_column=columns.hexadecimal(64))
+    statement_ids: str = Field(sa_type=sa.Text)
+    accepted_seq: int
+
+
+class Carrier(SQLModel, table=True):
+    """A card or file that holds the keys of one order."""
+
+    __tablename__ = "carrier"
+
+    id: str = Field(sa_column=columns.key_column())
+    order_id: str = Field(sa_column=columns.key_column("issue_order.id", primary=False))
+    kind: CarrierKind = Field(sa_column=columns.choice(CarrierKind))
+    chip_serial: str | None = Field(default=None, sa_type=sa.Text, unique=True)
+
+
+class Certificate(SQLModel, table=True):
+    """A certificate from the moment its to-be-signed bytes are fixed."""
+
+    __tablename__ = "certificate"
+    __table_args__ = (
+        sa.UniqueConstraint("issuer_id", "serial"),
+        sa.UniqueConstraint("carrier_id", "usage"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    issuer_id: str = Field(sa_column=columns.key_column("issuer.id", primary=False))
+    serial: str = Field(sa_column=columns.hexadecimal(40))
+    order_id: str | None = Field(
+        default=None, sa_type=sa.Text, foreign_key="issue_order.id", index=True
+    )
+    carrier_id: str | None = Field(default=None, sa_type=sa.Text, foreign_key="carrier.id")
+    usage: Purpose | None = Field(default=None, sa_column=columns.choice(Purpose, nullable=True))
+    profile: str = Field(sa_type=sa.Text)
+    state: CertificateState = Field(sa_column=columns.choice(CertificateState, index=True))
+    subject: str = Field(sa_type=sa.Text)
+    not_before: datetime
+    not_after: datetime
+    spki_sha256: str = Field(sa_column=columns.hexadecimal(64, unique=True))
+    tbs_der: bytes
+    certificate_der: bytes | None = None
+    sha256: str | None = Field(
+        default=None, sa_column=columns.hexadecimal(64, nullable=True, unique=True)
+    )
+    reserved_seq: int
+    issued_seq: int | None = None
+
+
+class Revocation(SQLModel, table=True):
+    """A final revocation; ``entry_der`` is its element of the list, made at that moment."""
+
+    __tablename__ = "revocation"
+
+    certificate_id: int = Field(
+        sa_column=sa.Column(
+            sa.Integer, sa.ForeignKey("certificate.id"), primary_key=True, autoincrement=False
+        )
+    )
+    ground: str = Field(sa_type=sa.Text)
+    reason: int | None = None
+    revoked_at: datetime
+    entry_der: bytes
+    statement_id: str = Field(sa_type=sa.Text)
+    request_id: str = Field(sa_type=sa.Text)
+    seq: int = Field(index=True)
+    crl_number: int | None = None
+    published_at: datetime | None = None
+
+
+def issuers(tx: Transaction) -> list[Issuer]:
+    """Return all issuers, roots first, then by id."""
+    found = tx.exec(select(Issuer).order_by(col(Issuer.id)))
+    return sorted(found, key=lambda issuer: (issuer.parent_id is not None, issuer.id))
+
+
+def issuer_for(tx: Transaction, purpose: Purpose) -> Issuer | None:
+    """Return the sub CA that issues for the purpose, or None."""
+    return tx.exec(select(Issuer).where(Issuer.purpose == purpose)).first()
+
+
+def order_of_application(tx: Transaction, application_ref: str) -> Order | None:
+    """Return the newest attempt's order, or None."""
+    query = (
+        select(Order)
+        .where(Order.application_ref == application_ref)
+        .order_by(col(Order.attempt).desc())
+    )
+    return tx.exec(query).first()
+
+
+def carrier_by_chip(tx: Transaction, chip_serial: str) -> Carrier | None:
+    """Return the carrier that is this card, or None."""
+    return tx.exec(select(Carrier).where(Carrier.chip_serial == chip_serial)).one_or_none()
+
+
+def carriers_of_order(tx: Transaction, order_id: str) -> list[Carrier]:
+    """Return the order's carriers."""
+    return list(tx.exec(select(Carrier).where(Carrier.order_id == order_id)))
+
+
+def certificates_of_carrier(tx: Transaction, carrier_id: str) -> list[Certificate]:
+    """Return the carrier's certificates, signing before authentication."""
+    query = (
+        select(Certificate)
+        .where(Certificate.carrier_id == carrier_id)
+        .order_by(col(Certificate.usage).desc())
+    )
+    return list(tx.exec(query))
+
+
+def key_is_certified(tx: Transaction, spki_sha256: str) -> bool:
+    """Return whether any certificate of this site, issued or reserved, holds the key."""
+    query = select(Certificate.id).where(Certificate.spki_sha256 == spki_sha256)
+    return tx.exec(query).first() is not None
+
+
+def certificate_by_serial(tx: Transaction, serial: int, issuer_id: str | None) -> list[Certificate]:
+    """Return the certificates of that serial, of one issuer or of any."""
+    query = select(Certificate).where(Certificate.serial == serial_hex(serial))
+    if issuer_id is not None:
+        query = query.where(Certificate.issuer_id == issuer_id)
+    return list(tx.exec(query))
+
+
+def certificates(
+    tx: Transaction, *, states: Sequence[CertificateState], after: int = 0, limit: int = 1000
+) -> list[Certificate]:
+    """Return a page of certificates with ``id`` above ``after``, in order of issue."""
+    query = (
+        select(Certificate)
+        .where(col(Certificate.state).in_(states), col(Certificate.id) > after)
+        .order_by(col(Certificate.id))
+        .limit(limit)
+    )
+    return list(tx.exec(query))
+
+
+def revocation_of(tx: Transaction, certificate_id: int) -> Revocation | None:
+    """Return the certificate's revocation, or None."""
+    return tx.get(Revocation, certificate_id)
+
+
+def revoked_of_issuer(
+    tx: Transaction, issuer_id: str, after: str, limit: int
+) -> list[tuple[Certificate, Revocation]]:
+    """Return a page of the issuer's revoked certificates with serial above ``after``, in order."""
+    query = (
+        select(Certificate, Revocation)
+        .join(Revocation, col(Revocation.certificate_id) == col(Certificate.id))
+        .where(Certificate.issuer_id == issuer_id, Certificate.serial > after)
+        .order_by(col(Certificate.serial))
+        .limit(limit)
+    )
+    return list(tx.exec(query))
+
+
+def mark_published(
+    tx: Transaction, certificate_ids: Sequence[int], number: int, at: datetime
+) -> None:
+    """Write list number and time of publication on revocations that had none."""
+    tx.execute(
+        sa.update(Revocation)
+        .where(
+            col(Revocation.certificate_id).in_(certificate_ids),
+            col(Revocation.crl_number).is_(None),
+        )
+        .values(crl_number=number, published_at=at)
+    )
+
+
+def ceremonies(tx: Transaction) -> list[Ceremony]:
+    """Return the ceremonies held, oldest first."""
+    return list(tx.exec(select(Ceremony).order_by(col(Ceremony.started_at))))

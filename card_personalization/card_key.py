@@ -1,0 +1,89 @@
+"""A private key on a card in the shape of cryptography's own, so that its builders sign with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
+
+from pki.errors import Refused
+
+# DER of DigestInfo before the digest. Source: RFC 8017 9.2 note 1
+_DIGEST_INFO: dict[str, bytes] = {
+    "sha256": bytes.fromhex("3031300d060960864801650304020105000420"),
+    "sha384": bytes.fromhex("3041300d060960864801650304020205000430"),
+    "sha512": bytes.fromhex("3051300d060960864801650304020305000440"),
+}
+
+
+def digest_info(algorithm: hashes.HashAlgorithm, digest: bytes) -> bytes:
+    """DER DigestInfo of a digest; Refused unless SHA-256, SHA-384 or SHA-512 of right length."""
+    prefix = _DIGEST_INFO.get(algorithm.name)
+    if prefix is None or len(digest) != algorithm.digest_size:
+        raise _unsupported(f"a {len(digest)}-byte {algorithm.name} digest")
+    return prefix + digest
+
+
+class CardPrivateKey(rsa.RSAPrivateKey):
+    """RSA key that signs by PKCS#1 v1.5 on the card; all else is Refused (card.unsupported)."""
+
+    def __init__(
+        self, public_key: rsa.RSAPublicKey, sign_digest_info: Callable[[bytes], bytes]
+    ) -> None:
+        self._public_key = public_key
+        self._sign_digest_info = sign_digest_info
+
+    @property
+    def key_size(self) -> int:
+        """Bit length of the modulus."""
+        return self._public_key.key_size
+
+    def public_key(self) -> rsa.RSAPublicKey:
+        """Public half, as the card told it."""
+        return self._public_key
+
+    def sign(
+        self,
+        data: bytes,
+        padding: padding.AsymmetricPadding,
+        algorithm: utils.Prehashed | hashes.HashAlgorithm | utils.NoDigestInfo,
+    ) -> bytes:
+        """PKCS#1 v1.5 signature made on the card; card errors pass through."""
+        if padding.name != "EMSA-PKCS1-v1_5":
+            raise _unsupported(f"padding {padding.name}")
+        if isinstance(algorithm, utils.NoDigestInfo):
+            return self._sign_digest_info(data)
+        if isinstance(algorithm, utils.Prehashed):
+            return self._sign_digest_info(digest_info(algorithm._algorithm, data))
+        hasher = hashes.Hash(algorithm)
+        hasher.update(data)
+        return self._sign_digest_info(digest_info(algorithm, hasher.finalize()))
+
+    def decrypt(self, ciphertext: bytes, padding: padding.AsymmetricPadding) -> NoReturn:
+        """Refused: the key is for signatures."""
+        raise _unsupported("decryption")
+
+    def private_numbers(self) -> NoReturn:
+        """Refused: the key never leaves the card."""
+        raise _unsupported("export of a private key")
+
+    def private_bytes(
+        self,
+        encoding: serialization.Encoding,
+        format: serialization.PrivateFormat,  # noqa: A002 - the name in cryptography
+        encryption_algorithm: serialization.KeySerializationEncryption,
+    ) -> NoReturn:
+        """Refused: the key never leaves the card."""
+        raise _unsupported("export of a private key")
+
+    def __copy__(self) -> CardPrivateKey:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CardPrivateKey:
+        return self
+
+
+def _unsupported(what: str) -> Refused:
+    return Refused("card.unsupported", f"a key on a card does not offer {what}")

@@ -1,0 +1,244 @@
+"""Making of an HPKI card: the issuer's side, on top of the holder's in ``hpki_reader.py``.
+
+Files and directory follow the layout; the issuing commands are those of ``virtual_card.py``, since
+no issuing specification of a real HPKI card is public. Source: ISO/IEC 7816-4, -8, -9, -15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cryptography.hazmat.primitives import cmac, keywrap
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.ciphers import algorithms
+
+from card_personalization import iso7816_15 as cia
+from card_personalization import tlv
+from card_personalization.apdu import FileExists
+from card_personalization.hpki_reader import (
+    CardCertificates,
+    CardIdentity,
+    CardState,
+    HpkiReader,
+    Pin,
+    pin_text,
+)
+from card_personalization.layout import EF_DIR, EF_DIR_SFI, MF, CaSlot, FileLayout, Layout, Role
+from card_personalization.transport import Transport
+from pki.errors import Conflict, InvalidInput, Refused
+
+__all__ = ["CardCertificates", "CardIdentity", "CardState", "HpkiCard", "Pin"]
+
+_PIECE = 1024  # bytes written by one command in extended length
+
+
+class HpkiCard(HpkiReader):
+    """A card to be personalized; every step may be repeated after a broken run."""
+
+    def __init__(self, transport: Transport, layout: Layout) -> None:
+        super().__init__(transport, layout)
+        self._issuer_key: bytes | None = None
+
+    def reset(self) -> None:
+        """Warm reset: PIN and issuer authentication are gone."""
+        super().reset()
+        self._issuer_key = None
+
+    def authenticate_issuer(self, issuer_key: bytes) -> None:
+        """Open the issuer's session (AES-CMAC over a challenge of the card); 16 or 32 key bytes.
+
+        IssuerKeyRefused with the tries left. It holds for both applications, until reset.
+        """
+        _check_issuer_key(issuer_key)
+        challenge = self.channel.send(0x00, 0x84, 0, 0, le=16)
+        mac = cmac.CMAC(algorithms.AES(issuer_key))
+        mac.update(challenge)
+        self._issuer_key = None
+        self.channel.send(0x00, 0x82, 0, 0, mac.finalize())
+        self._issuer_key = issuer_key
+
+    def create_application(self, role: Role) -> None:
+        """Create application, files and directory; what is there already is used again.
+
+        Conflict if a file of another size or kind is in the way.
+        """
+        application = self._layout.applications[role]
+        self._directories.pop(role, None)
+        if self._layout.ef_dir:
+            self._register(application.aid)
+        self._select_mf()
+        descriptor = tlv.encode(0x82, b"\x38") + tlv.encode(0x84, application.aid)
+        try:
+            self.channel.send(0x00, 0xE0, 0, 0, tlv.encode(0x62, descriptor))
+        except FileExists:
+            self._select(role)
+        self._role = role
+        for name, content in self._static_files(role).items():
+            self._create_file(self._layout.files[name], size=len(content))
+            self._update(self._layout.files[name], content)
+        self._create_file(self._layout.files["cd"], size=self._layout.cd_capacity)
+        for file in (self._layout.files["holder"], *(ca.file for ca in self._layout.ca_slots)):
+            self._create_file(file, size=self._layout.certificate_capacity)
+        pin = self._layout.pin
+        self._create_file(
+            self._layout.files["pin"],
+            tlv.encode(0x83, bytes([pin.reference])),
+            tlv.encode(0x9A, bytes([pin.tries])),
+            tlv.encode(0x9B, bytes([pin.min_length, pin.max_length])),
+        )
+        self._create_file(
+            self._layout.files["key"],
+            tlv.encode(0x80, self._layout.key_bits.to_bytes(2, "big")),
+            tlv.encode(0x9C, bytes([application.user_consent])),
+        )
+
+    def generate_key(self, role: Role) -> rsa.RSAPublicKey:
+        """Make the application's key on the card, in place of an earlier one; its public half."""
+        return self._key_pair(role, 0x80)
+
+    def write_certificates(
+        self, role: Role, holder_der: bytes, ca_certificates: Sequence[tuple[str, bytes]]
+    ) -> None:
+        """Write holder and CA certificates (label, DER) and the directory that leads to them.
+
+        A CA certificate goes to the place of its label, others to the free places in order.
+        InvalidInput if there are too many, one is too long or a label is there twice.
+        """
+        slots = self._slots([label for label, _ in ca_certificates])
+        for label, certificate_der in (("holder", holder_der), *ca_certificates):
+            if not 0 < len(certificate_der) <= self._layout.certificate_capacity:
+                raise InvalidInput(
+                    "card.certificate_size",
+                    f"{label}: {len(certificate_der)} bytes, the card takes "
+                    f"{self._layout.certificate_capacity}",
+                )
+        form, holder = self._layout.path_form, self._layout.files["holder"]
+        entries = [
+            cia.CertificateObject(
+                self._layout.holder_label, self._layout.key_id, holder.path(form), authority=False
+            )
+        ]
+        self._select(role)
+        self._update(holder, holder_der)
+        for slot, (label, certificate_der) in zip(slots, ca_certificates, strict=True):
+            self._update(slot.file, certificate_der)
+            entries.append(
+                cia.CertificateObject(label, slot.certificate_id, slot.file.path(form), True)
+            )
+        directory = b"".join(cia.encode_certificate(entry) for entry in entries)
+        if len(directory) > self._layout.cd_capacity:
+            raise InvalidInput("card.directory_size", "the labels are too long for EF.CD")
+        self._update(self._layout.files["cd"], directory.ljust(self._layout.cd_capacity, b"\0"))
+
+    def set_initial_pin(self, role: Role, pin: Pin) -> None:
+        """Set the PIN in the issuer's session; refused by the card once it is activated."""
+        self._change_pin(role, pin_text(pin))
+
+    def replace_issuer_key(self, new_key: bytes) -> None:
+        """Give the card another issuer key, wrapped (RFC 3394) under the session's one.
+
+        The version counts up. Refused (card.issuer_session) without ``authenticate_issuer``.
+        """
+        _check_issuer_key(new_key)
+        if self._issuer_key is None:
+            raise Refused("card.issuer_session", "the issuer's session is not open")
+        version = self.identify().issuer_key_version % 255 + 1
+        wrapped = keywrap.aes_key_wrap(self._issuer_key, new_key)
+        self.channel.send(0x80, 0xD8, version, 0, wrapped)
+        self._issuer_key = new_key
+
+    def finalize(self) -> None:
+        """Activate the card and end the issuer's session; ConditionsNotSatisfied if unfinished.
+
+        From now on creating, writing and generating need a new issuer authentication, and the PIN
+        belongs to the holder alone.
+        """
+        self.channel.send(0x00, 0x44, 0, 0, MF.to_bytes(2, "big"))
+        self._issuer_key = None
+
+    def _update(self, file: FileLayout, content: bytes) -> None:
+        """Write an EF of the current application from its start."""
+        piece = _PIECE if self.channel.extended else 255
+        for start in range(0, len(content), piece):
+            p1, p2 = divmod(start, 256) if start else (0x80 | file.sfi, 0)
+            self.channel.send(0x00, 0xD6, p1, p2, content[start : start + piece])
+
+    def _create_file(self, file: FileLayout, *internal: bytes, size: int = 0) -> None:
+        """Create an EF, or an internal one from its ``internal`` objects, unless it is there."""
+        parts = [
+            tlv.encode(0x82, b"\x09" if internal else b"\x01"),
+            tlv.encode(0x83, file.fid.to_bytes(2, "big")),
+            tlv.encode(0x88, bytes([file.sfi << 3])),
+        ]
+        if internal:
+            parts.append(tlv.encode(0xA5, *internal))
+        else:
+            parts.append(tlv.encode(0x80, size.to_bytes(2, "big")))
+        try:
+            self.channel.send(0x00, 0xE0, 0, 0, tlv.encode(0x62, *parts))
+        except FileExists:
+            found = self.channel.send(0x00, 0xA4, 0x02, 0x00, file.fid.to_bytes(2, "big"), le=256)
+            objects = tlv.parse(found)
+            same = all(
+                tlv.find(objects, 0x6F, wanted.tag) == wanted.value
+                for wanted in tlv.parse(b"".join(parts))
+                if wanted.tag != 0xA5
+            )
+            if not same:
+                raise Conflict(
+                    "card.layout_conflict",
+                    f"file {file.fid:04X} on the card has another size or kind",
+                    "take a blank card",
+                ) from None
+
+    def _register(self, aid: bytes) -> None:
+        """Enter the application in EF.DIR, which OpenSC needs and others ignore."""
+        self._select_mf()
+        file = FileLayout(EF_DIR, EF_DIR_SFI)
+        self._create_file(file, size=self._layout.ef_dir_capacity)
+        present = {aid, *cia.decode_directory_aids(self._read(bytes([file.sfi << 3])))}
+        entries = b"".join(
+            cia.encode_directory_entry(application.aid, application.directory_label)
+            for application in self._layout.applications.values()
+            if application.aid in present
+        )
+        self._update(file, entries.ljust(self._layout.ef_dir_capacity, b"\0"))
+
+    def _static_files(self, role: Role) -> dict[str, bytes]:
+        """Directory files whose content the layout fixes."""
+        layout, form = self._layout, self._layout.path_form
+        application, pin = layout.applications[role], layout.pin
+        paths = {name: (layout.files[name].path(form),) for name in ("aod", "prkd", "cd")}
+        password = cia.PasswordObject(
+            pin.label, pin.auth_id, pin.reference,
+            pin.min_length, pin.max_length, pin.stored_length, pad_char=None,
+        )  # fmt: skip
+        key = cia.PrivateKeyObject(
+            layout.key_label, layout.key_id, pin.auth_id, application.key_usage,
+            application.user_consent, layout.key_bits, layout.files["key"].path(form),
+        )  # fmt: skip
+        return {
+            "cia_info": cia.encode_cia_info(layout.label),
+            "od": cia.encode_object_directory(
+                cia.ObjectDirectory(paths["aod"], paths["prkd"], paths["cd"])
+            ),
+            "aod": cia.encode_password(password),
+            "prkd": cia.encode_private_key(key),
+        }
+
+    def _slots(self, labels: list[str]) -> list[CaSlot]:
+        """Place of each CA certificate: the one of its label, else the next free one."""
+        by_label = {slot.label: slot for slot in self._layout.ca_slots}
+        free = iter([slot for slot in self._layout.ca_slots if slot.label not in labels])
+        if len(labels) > len(by_label) or len(set(labels)) < len(labels):
+            raise InvalidInput(
+                "card.ca_certificates",
+                f"{len(labels)} CA certificates; the card has {len(by_label)} places, "
+                "one per label",
+            )
+        return [by_label.get(label) or next(free) for label in labels]
+
+
+def _check_issuer_key(key: bytes) -> None:
+    if len(key) not in (16, 32):
+        raise InvalidInput("card.issuer_key", "an issuer key has 16 or 32 bytes")

@@ -1,0 +1,162 @@
+"""Where things lie on an HPKI card, loaded from ``data/hpki_layout.toml``.
+
+The layout says how a card is written; a card is read by its own directory. Every item of the data
+file names its source and how firm it is.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import resources
+from typing import Any
+
+from pki.errors import InvalidInput
+
+MF = 0x3F00
+EF_DIR = 0x2F00
+EF_DIR_SFI = 0x1E
+
+
+class Role(StrEnum):
+    """The two applications of the card. Source: JAHIS 24-002 4.4.2."""
+
+    SIGN = "SIGN"
+    AUTH = "AUTH"
+
+
+class PathForm(StrEnum):
+    """How the directory names a file: two-byte identifier, or SFI shifted left by 3 (annex B)."""
+
+    FID = "fid"
+    ANNEX_B = "annex-b"
+
+
+@dataclass(frozen=True)
+class FileLayout:
+    """File identifier (16 bits) and short file identifier (1 to 30)."""
+
+    fid: int
+    sfi: int
+
+    def path(self, form: PathForm) -> bytes:
+        """Path of this file as the directory writes it."""
+        if form is PathForm.ANNEX_B:
+            return bytes([self.sfi << 3])
+        return self.fid.to_bytes(2, "big")
+
+
+@dataclass(frozen=True)
+class ApplicationLayout:
+    """What differs between the applications; ``user_consent``: PIN before every signature."""
+
+    aid: bytes
+    directory_label: str
+    key_usage: tuple[str, ...]
+    user_consent: bool
+
+
+@dataclass(frozen=True)
+class PinLayout:
+    """PIN lengths in characters, its reference (P2 of VERIFY) and the wrong tries allowed."""
+
+    label: str
+    auth_id: bytes
+    reference: int
+    min_length: int
+    max_length: int
+    stored_length: int
+    tries: int
+
+
+@dataclass(frozen=True)
+class CaSlot:
+    """A place for one CA certificate."""
+
+    label: str
+    certificate_id: bytes
+    file: FileLayout
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One card profile; capacities in bytes."""
+
+    path_form: PathForm
+    ef_dir: bool
+    ef_dir_capacity: int
+    key_bits: int
+    certificate_capacity: int
+    cd_capacity: int
+    label: str
+    key_reference_tag: int
+    host_pads: bool
+    applications: Mapping[Role, ApplicationLayout]
+    pin: PinLayout
+    key_label: str
+    key_id: bytes
+    holder_label: str
+    files: Mapping[str, FileLayout]
+    ca_slots: tuple[CaSlot, ...]
+
+
+def default_layout() -> Layout:
+    """HPKI layout of ``data/hpki_layout.toml``. Source: JAHIS 24-002 Ver. 3.1 annex B."""
+    data = resources.files("card_personalization") / "data" / "hpki_layout.toml"
+    return load_layout(data.read_text(encoding="utf-8"))
+
+
+def load_layout(text: str) -> Layout:
+    """Layout written in TOML; InvalidInput if an item, its source or its firmness is missing."""
+    try:
+        values = _values(tomllib.loads(text), "layout")
+        return _layout(values)
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InvalidInput("card.layout", f"the card layout cannot be read: {error!r}") from error
+
+
+def _values(item: Any, where: str) -> Any:
+    """Values only, after a look that each has its source and firmness."""
+    if "value" not in item:
+        return {name: _values(inner, f"{where}.{name}") for name, inner in item.items()}
+    if set(item) != {"value", "source", "firmness"}:
+        raise ValueError(f"{where} needs value, source and firmness")
+    if item["firmness"] not in ("guideline", "example", "field", "choice"):
+        raise ValueError(f"{where} has an unknown firmness")
+    return item["value"]
+
+
+def _layout(values: dict[str, Any]) -> Layout:
+    card, pin = values["card"], values["pin"]
+    card["path_form"] = PathForm(card["path_form"])
+    card["key_reference_tag"] = int(card["key_reference_tag"], 16)
+    pin["auth_id"] = bytes.fromhex(pin["auth_id"])
+    pin["reference"] = int(pin["reference"], 16)
+    return Layout(
+        **card,
+        applications={role: _application(values[role.lower()]) for role in Role},
+        pin=PinLayout(**pin),
+        key_label=values["key"]["label"],
+        key_id=bytes.fromhex(values["key"]["key_id"]),
+        holder_label=values["holder"]["label"],
+        files={name: _file(entry) for name, entry in values["files"].items()},
+        ca_slots=tuple(
+            CaSlot(slot["label"], bytes.fromhex(slot["certificate_id"]), _file(slot["file"]))
+            for slot in values["ca"].values()
+        ),
+    )
+
+
+def _application(entry: dict[str, Any]) -> ApplicationLayout:
+    return ApplicationLayout(
+        aid=bytes.fromhex(entry["aid"]),
+        directory_label=entry["directory_label"],
+        key_usage=tuple(entry["key_usage"]),
+        user_consent=entry["user_consent"],
+    )
+
+
+def _file(entry: dict[str, str]) -> FileLayout:
+    return FileLayout(int(entry["fid"], 16), int(entry["sfi"], 16))

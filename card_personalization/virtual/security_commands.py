@@ -1,0 +1,243 @@
+"""Commands of the virtual card on the issuer's key, the PIN and the private key.
+
+Source: ISO/IEC 7816-4 11.5, 7816-8 11; JAHIS 24-002 annex C (commands in use).
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import replace
+from typing import cast
+
+from cryptography.hazmat.primitives import cmac, keywrap, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
+from cryptography.hazmat.primitives.ciphers import algorithms
+
+from card_personalization import tlv
+from card_personalization.virtual.memory import ISSUER_TRIES, PIN_SIZE, KeyFile, PinFile
+from card_personalization.virtual.session import DONE, Answer, Command, Session, Status
+from pki.errors import InvalidInput
+
+_CHALLENGE_SIZE = 16
+
+
+def get_challenge(session: Session, command: Command) -> Answer:
+    """GET CHALLENGE: up to 256 random bytes, the last one serves EXTERNAL AUTHENTICATE."""
+    if command.p1 or command.p2:
+        raise Status(0x6A86)
+    if command.data or command.le is None or command.le > 256:
+        raise Status(0x6700)
+    session.challenge = session.entropy(command.le)
+    return session.challenge, 0x9000
+
+
+def external_authenticate(session: Session, command: Command) -> Answer:
+    """EXTERNAL AUTHENTICATE: AES-CMAC of the challenge under the issuer key; 10 tries in a row."""
+    challenge, session.challenge = session.challenge, b""
+    session.issuer_authenticated = False
+    if command.p1 or command.p2:
+        raise Status(0x6A86)
+    if len(challenge) < _CHALLENGE_SIZE:
+        raise Status(0x6985)
+    if len(command.data) != 16:
+        raise Status(0x6700)
+    chip = session.chip
+    if not chip.issuer_tries_left:
+        raise Status(0x6983)
+    mac = cmac.CMAC(algorithms.AES(chip.issuer_key))
+    mac.update(challenge)
+    if not hmac.compare_digest(mac.finalize(), command.data):
+        left = chip.issuer_tries_left - 1
+        session.commit(replace(chip, issuer_tries_left=left))
+        raise Status(0x63C0 | left)
+    if chip.issuer_tries_left != ISSUER_TRIES:
+        session.commit(replace(chip, issuer_tries_left=ISSUER_TRIES))
+    session.issuer_authenticated = True
+    return DONE
+
+
+def put_key(session: Session, command: Command) -> Answer:
+    """PUT KEY: new issuer key, wrapped (RFC 3394) under the present one; P1 is its version."""
+    session.need_issuer()
+    if command.p2 or not command.p1:
+        raise Status(0x6A86)
+    try:
+        key = keywrap.aes_key_unwrap(session.chip.issuer_key, command.data)
+    except (keywrap.InvalidUnwrap, ValueError) as error:
+        raise Status(0x6A80) from error
+    if len(key) not in (16, 32):
+        raise Status(0x6A80)
+    session.commit(replace(session.chip, issuer_key=key, issuer_key_version=command.p1))
+    return DONE
+
+
+def _pin_file(session: Session, reference: int) -> PinFile:
+    for file in session.files:
+        if isinstance(file, PinFile) and file.reference == reference:
+            return file
+    raise Status(0x6A88)
+
+
+def _padded(file: PinFile, pin: bytes) -> bytes:
+    """PIN of allowed length and characters, zeros to 16 bytes; Status 6700 or 6A80."""
+    bare = pin.rstrip(b"\0")
+    if len(pin) > PIN_SIZE or not file.min_length <= len(bare) <= file.max_length:
+        raise Status(0x6700)
+    if not all(0x20 <= byte < 0x7F for byte in bare):
+        raise Status(0x6A80)
+    return bare.ljust(PIN_SIZE, b"\0")
+
+
+def _compare_pin(session: Session, file: PinFile, pin: bytes) -> None:
+    """End with 63Cx or 6984 unless ``pin`` (padded) is right; the counter is written first."""
+    session.pin_verified = False
+    if not file.pin:
+        raise Status(0x6A88)
+    if not file.tries_left:
+        raise Status(0x6984)
+    if not hmac.compare_digest(file.pin, pin):
+        left = file.tries_left - 1
+        session.save(replace(file, tries_left=left))
+        raise Status(0x63C0 | left)
+    if file.tries_left != file.max_tries:
+        session.save(replace(file, tries_left=file.max_tries))
+
+
+def verify(session: Session, command: Command) -> Answer:
+    """VERIFY; without data: tries left (9000 if verified); P1 FF: no longer verified."""
+    file = _pin_file(session, command.p2)
+    if command.p1 == 0xFF and not command.data:
+        session.pin_verified = False
+        return DONE
+    if command.p1:
+        raise Status(0x6A86)
+    if command.data:
+        _compare_pin(session, file, _padded(file, command.data))
+        session.pin_verified = True
+    elif not session.pin_verified:
+        raise Status(0x63C0 | file.tries_left if file.tries_left else 0x6984)
+    return DONE
+
+
+def change_reference_data(session: Session, command: Command) -> Answer:
+    """CHANGE REFERENCE DATA; P1 00: old and new, each padded to 16 bytes; P1 01: new only.
+
+    New only: after VERIFY, or for the issuer as long as the card is not activated.
+    """
+    file = _pin_file(session, command.p2)
+    if command.p1 == 0x00:
+        if len(command.data) != 2 * PIN_SIZE:
+            raise Status(0x6700)
+        old, new = command.data[:PIN_SIZE], _padded(file, command.data[PIN_SIZE:])
+        _compare_pin(session, file, old)
+    elif command.p1 == 0x01:
+        by_issuer = session.issuer_authenticated and not session.chip.activated
+        if not session.pin_verified and not by_issuer:
+            raise Status(0x6982)
+        new = _padded(file, command.data)
+    else:
+        raise Status(0x6A86)
+    session.save(replace(file, pin=new, tries_left=file.max_tries))
+    session.pin_verified = False
+    return DONE
+
+
+def log_out(session: Session, command: Command) -> Answer:
+    """End PIN and issuer authentication (the command OpenSC sends at logout)."""
+    session.pin_verified = session.issuer_authenticated = False
+    return DONE
+
+
+def _key_file(session: Session, reference: bytes | None) -> KeyFile:
+    """Key of the current application that a file or key reference means."""
+    if reference is None or not 1 <= len(reference) <= 2:
+        raise Status(0x6A80)
+    for file in session.files:
+        if isinstance(file, KeyFile) and file.fid == int.from_bytes(reference, "big"):
+            return file
+    raise Status(0x6A88)
+
+
+def manage_security_environment(session: Session, command: Command) -> Answer:
+    """MSE SET of the signature key by file reference (81) or key reference (84)."""
+    if (command.p1, command.p2) != (0x41, 0xB6):
+        raise Status(0x6A86)
+    try:
+        objects = tlv.parse(command.data)
+    except InvalidInput as error:
+        raise Status(0x6A80) from error
+    reference = tlv.find(objects, 0x81) or tlv.find(objects, 0x84)
+    session.key_fid = _key_file(session, reference).fid
+    return DONE
+
+
+def generate_key_pair(session: Session, command: Command) -> Answer:
+    """GENERATE ASYMMETRIC KEY PAIR (P1 80, for the issuer) or read the public key (P1 81).
+
+    Data: B6{81 file reference}; answer 7F49{81 modulus, 82 exponent}. ISO/IEC 7816-8 11.1.
+    """
+    if command.p1 not in (0x80, 0x81) or command.p2:
+        raise Status(0x6A86)
+    if command.p1 == 0x80:
+        session.need_issuer()
+    try:
+        objects = tlv.parse(command.data)
+    except InvalidInput as error:
+        raise Status(0x6A80) from error
+    file = _key_file(session, tlv.find(objects, 0xB6, 0x81))
+    if command.p1 == 0x80:
+        key = session.make_key(file.key_bits)
+        private_key_der = key.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        session.save(replace(file, private_key_der=private_key_der))
+    else:
+        key = _private_key(file)
+    numbers = key.public_key().public_numbers()
+    modulus = numbers.n.to_bytes(key.key_size // 8, "big")
+    exponent = numbers.e.to_bytes((numbers.e.bit_length() + 7) // 8, "big")
+    return tlv.encode(0x7F49, tlv.encode(0x81, modulus), tlv.encode(0x82, exponent)), 0x9000
+
+
+def _private_key(file: KeyFile) -> rsa.RSAPrivateKey:
+    if not file.private_key_der:
+        raise Status(0x6A88)
+    key = serialization.load_der_private_key(
+        file.private_key_der, None, unsafe_skip_rsa_key_validation=True
+    )
+    return cast(rsa.RSAPrivateKey, key)
+
+
+def compute_signature(session: Session, command: Command) -> Answer:
+    """PSO COMPUTE DIGITAL SIGNATURE over a whole PKCS#1 block or a DigestInfo it pads itself.
+
+    With user consent the PIN counts for this signature only. ISO/IEC 7816-8 11.3.
+    """
+    if (command.p1, command.p2) != (0x9E, 0x9A):
+        raise Status(0x6A86)
+    if session.key_fid is None:
+        raise Status(0x6985)
+    file = _key_file(session, session.key_fid.to_bytes(2, "big"))
+    if not session.pin_verified:
+        raise Status(0x6982)
+    digest_info = _without_padding(command.data, file.key_bits // 8)
+    key = _private_key(file)
+    if file.user_consent:
+        session.pin_verified = False
+    return key.sign(digest_info, padding.PKCS1v15(), utils.NoDigestInfo()), 0x9000
+
+
+def _without_padding(data: bytes, block_size: int) -> bytes:
+    """Strip PKCS#1 v1.5 type 1 padding from a whole block; shorter data as it is. RFC 8017 9.2."""
+    if not data or block_size - 11 < len(data) != block_size:
+        raise Status(0x6700)
+    if len(data) < block_size:
+        return data
+    filler, separator, content = data[2:].partition(b"\0")
+    if data[:2] != b"\0\x01" or not separator or len(filler) < 8 or filler.strip(b"\xff"):
+        raise Status(0x6A80)
+    if not content:
+        raise Status(0x6A80)
+    return content

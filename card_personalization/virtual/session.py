@@ -1,0 +1,77 @@
+"""What the virtual card knows between two resets, and how a command ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from card_personalization.virtual.memory import Chip, File
+
+MF = 0x3F00
+
+
+class Status(Exception):  # noqa: N818 - it ends a command, it is no error of the program
+    """Command ends with this status word and no data."""
+
+    def __init__(self, sw: int) -> None:
+        super().__init__(f"{sw:04X}")
+        self.sw = sw
+
+
+@dataclass(frozen=True)
+class Command:
+    """A decoded APDU; ``le`` counts expected bytes, None if nothing is expected."""
+
+    cla: int
+    ins: int
+    p1: int
+    p2: int
+    data: bytes = b""
+    le: int | None = None
+
+
+@dataclass
+class Session:
+    """What the card knows until reset, and its hands."""
+
+    chip: Chip
+    write: Callable[[Chip], None]
+    entropy: Callable[[int], bytes]
+    make_key: Callable[[int], rsa.RSAPrivateKey]
+    aid: bytes = b""
+    fid: int | None = None
+    key_fid: int | None = None
+    pin_verified: bool = False
+    issuer_authenticated: bool = False
+    challenge: bytes = b""
+
+    def commit(self, chip: Chip) -> None:
+        """Write the new memory; Status 6581 leaves the old one."""
+        self.write(chip)
+        self.chip = chip
+
+    def save(self, file: File) -> None:
+        """Commit one file of the current directory."""
+        self.commit(self.chip.with_file(self.aid, file))
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """Files of the current directory."""
+        return self.chip.directory(self.aid).files
+
+    def enter(self, aid: bytes) -> None:
+        """Make a directory current; another one than before ends PIN and key selection."""
+        if aid != self.aid:
+            self.pin_verified, self.key_fid = False, None
+        self.aid, self.fid = aid, None
+
+    def need_issuer(self) -> None:
+        """Refuse with 6982 without the issuer's authentication."""
+        if not self.issuer_authenticated:
+            raise Status(0x6982)
+
+
+Answer = tuple[bytes, int]
+DONE: Answer = (b"", 0x9000)

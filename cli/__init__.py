@@ -1,0 +1,1 @@
+"""The terminal: commands, configuration, wiring, output."""

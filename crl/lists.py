@@ -1,0 +1,258 @@
+"""Lists issued and published: number first, then signed, judged, kept, and only then served."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from audit.canonical import canonical_json
+from audit.trail import Event, Trail
+from ca import records as ca_records
+from ca.issuance import find_issuer, issuer_certificate
+from ca.records import Certificate, Issuer, Revocation
+from crl import records
+from crl.building import ListFacts, to_be_signed
+from crl.checking import check_list, crl_number, load_list, verify_list
+from crl.publishing import Publisher
+from crl.records import ListState, RevocationList, Scope
+from keys.backend import KeyBackend
+from pki.errors import InvalidInput, Refused
+from pki.signing import assemble, sign
+from pki.validity import Clock, rfc3339, whole_seconds
+from policies.profiles import Level, certificate_profile, crl_profile
+from store.database import Store, Transaction
+
+_PAGE = 5000
+
+
+@dataclass(frozen=True)
+class _Covered:
+    """What a list covers up to a trail position: entries and serials, in order of serial."""
+
+    entries: list[bytes]
+    serials: list[str]
+    high_water_seq: int
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Issues and publishes revocation lists."""
+
+    store: Store
+    trail: Trail
+    keys: KeyBackend
+    clock: Clock
+    publisher: Publisher
+
+    def issue(self, issuer_id: str, actor: str) -> list[RevocationList]:
+        """Issue every list of the CA by its profile and return them, stored and not yet public.
+
+        Numbers rise and are never used twice; a failure leaves a gap.
+        """
+        with self.store.read() as tx:
+            issuer = find_issuer(tx, issuer_id)
+        profile = crl_profile(issuer.crl_profile)
+        return [
+            self._issue(issuer, Scope(scope), profile.validity_hours, actor)
+            for scope in profile.scopes
+        ]
+
+    def due(self, actor: str) -> list[RevocationList]:
+        """Issue and publish what is due: a revocation on no list, or a list past its interval."""
+        made: list[RevocationList] = []
+        with self.store.read() as tx:
+            waiting = [issuer.id for issuer in ca_records.issuers(tx) if self._is_due(tx, issuer)]
+        for issuer_id in waiting:
+            made += [self.publish(row, actor) for row in self.issue(issuer_id, actor)]
+        return made
+
+    def publish(self, row: RevocationList, actor: str) -> RevocationList:
+        """Put a stored list where it is served.
+
+        Raises ``Refused`` for one that does not verify, is another issuer's, or is not newer than
+        what is served; ``Unavailable`` when it cannot be written, and the old one stays.
+        """
+        with self.store.read() as tx:
+            issuer = find_issuer(tx, row.issuer_id)
+        octets = row.list_der or b""
+        self._verify_newer(issuer, row, octets)
+        self.publisher.put(file_name(issuer, row.scope), octets)
+        with self.store.begin() as tx:
+            stored = tx.get_one(RevocationList, row.id)
+            stored.state = ListState.PUBLISHED
+            stored.published_at = whole_seconds(self.clock())
+            revoked = [
+                certificate.id
+                for certificate, revocation in _revoked(tx, issuer.id)
+                if certificate.id is not None and revocation.seq <= (stored.high_water_seq or 0)
+            ]
+            if row.scope is not Scope.RARL:
+                ca_records.mark_published(tx, revoked, row.number, stored.published_at)
+            self.trail.append(tx, _event("CRL.PUBLISH", stored, actor))
+            return stored
+
+    def publish_certificates(self) -> list[str]:
+        """Put every CA certificate (DER) where it is served and return the file names."""
+        with self.store.read() as tx:
+            issuers = ca_records.issuers(tx)
+        for issuer in issuers:
+            if issuer.certificate_der is not None:
+                self.publisher.put(f"{issuer.id}.cer", issuer.certificate_der)
+        return [f"{issuer.id}.cer" for issuer in issuers]
+
+    def _is_due(self, tx: Transaction, issuer: Issuer) -> bool:
+        if issuer.certificate_der is None:
+            return False
+        profile = crl_profile(issuer.crl_profile)
+        oldest = self.clock() - timedelta(hours=profile.interval_hours)
+        latest = [records.latest(tx, issuer.id, Scope(scope)) for scope in profile.scopes]
+        if any(
+            row is None or row.state is not ListState.PUBLISHED or row.this_update <= oldest  # type: ignore[operator]
+            for row in latest
+        ):
+            return True
+        return any(revocation.crl_number is None for _, revocation in _revoked(tx, issuer.id))
+
+    def _issue(
+        self, issuer: Issuer, scope: Scope, validity_hours: int, actor: str
+    ) -> RevocationList:
+        certificate = issuer_certificate(issuer)
+        with self.store.begin() as tx:
+            row = RevocationList(
+                issuer_id=issuer.id,
+                scope=scope,
+                number=records.highest_number(tx, issuer.id) + 1,
+                state=ListState.NUMBERED,
+            )
+            tx.add(row)
+        with self.store.read() as tx:
+            previous = records.latest(tx, issuer.id, scope)
+            covered = _cover(tx, issuer, scope, previous, self.trail.position(tx, lock=False))
+        this_update = whole_seconds(self.clock())
+        facts = ListFacts(
+            certificate,
+            scope,
+            row.number,
+            this_update,
+            this_update + timedelta(hours=validity_hours),
+            covered.entries,
+        )
+        octets = self._signed(issuer, facts)
+        coverage = _coverage(facts, covered, previous, octets)
+        with self.store.begin() as tx:
+            stored = tx.get_one(RevocationList, row.id)
+            stored.state = ListState.STORED
+            stored.this_update, stored.next_update = facts.this_update, facts.next_update
+            stored.entries = len(covered.entries)
+            stored.high_water_seq = covered.high_water_seq
+            stored.list_der = octets
+            stored.sha256 = hashlib.sha256(octets).hexdigest()
+            stored.coverage = coverage
+            self.trail.append(tx, _event("CRL.ISSUE", stored, actor))
+            return stored
+
+    def _signed(self, issuer: Issuer, facts: ListFacts) -> bytes:
+        key = self.keys.open(issuer.key_label)
+        body = to_be_signed(facts)
+        octets = assemble(body, key.public_key(), sign(key, body))
+        parsed = load_list(octets)
+        verify_list(parsed, facts.issuer)
+        findings = check_list(parsed, facts)
+        if findings:
+            raise Refused("crl.lint", "the list would break its profile", findings=findings)
+        return octets
+
+    def _verify_newer(self, issuer: Issuer, row: RevocationList, octets: bytes) -> None:
+        parsed = load_list(octets)
+        verify_list(parsed, issuer_certificate(issuer))
+        served = self.publisher.current(file_name(issuer, row.scope))
+        if served is None or served == octets:
+            return
+        try:
+            served_number = crl_number(load_list(served))
+        except InvalidInput:
+            return
+        if crl_number(parsed) <= served_number:
+            raise Refused(
+                "crl.publish.older",
+                f"list {crl_number(parsed)} is not newer than {served_number}, which is served",
+                "Issue a new list: `hpki crl issue`.",
+            )
+
+
+def file_name(issuer: Issuer, scope: Scope) -> str:
+    """Return the file's name in ``public/``: the last part of the URI in certificates."""
+    uri = issuer.own_list_uri if scope is Scope.RARL else issuer.crl_uri
+    return urlsplit(uri or "").path.rsplit("/", 1)[-1] or f"{issuer.id}-{scope.lower()}.crl"
+
+
+def _revoked(tx: Transaction, issuer_id: str) -> Iterator[tuple[Certificate, Revocation]]:
+    after = ""
+    while page := ca_records.revoked_of_issuer(tx, issuer_id, after, _PAGE):
+        yield from page
+        after = page[-1][0].serial
+
+
+def _cover(
+    tx: Transaction, issuer: Issuer, scope: Scope, previous: RevocationList | None, seq: int
+) -> _Covered:
+    """Collect the scope's entries; an expired certificate's stays for one list more.
+
+    Source: RFC 5280 section 3.3. RARL holds the root itself, SARL its subordinate CAs.
+    """
+    covered = _Covered([], [], seq)
+    kept_since = previous.this_update if previous is not None else None
+    for certificate, revocation in _revoked(tx, issuer.id):
+        if scope is not Scope.FULL and _is_root(certificate) != (scope is Scope.RARL):
+            continue
+        if kept_since is not None and certificate.not_after < kept_since:
+            continue
+        covered.entries.append(revocation.entry_der)
+        covered.serials.append(certificate.serial)
+    return covered
+
+
+def _is_root(certificate: Certificate) -> bool:
+    profile_id = certificate.profile.partition("@")[0]
+    return certificate_profile(profile_id).level is Level.ROOT
+
+
+def _coverage(
+    facts: ListFacts, covered: _Covered, previous: RevocationList | None, octets: bytes
+) -> str:
+    return canonical_json(
+        {
+            "number": facts.number,
+            "scope": facts.scope.value,
+            "this_update": rfc3339(facts.this_update),
+            "high_water_seq": covered.high_water_seq,
+            "entries": len(covered.entries),
+            "previous": previous.number if previous is not None else 0,
+            "previous_entries": (previous.entries or 0) if previous is not None else 0,
+            "serials_sha256": hashlib.sha256("".join(covered.serials).encode()).hexdigest(),
+            "sha256": hashlib.sha256(octets).hexdigest(),
+        }
+    ).decode()
+
+
+def _event(code: str, row: RevocationList, actor: str) -> Event:
+    return Event(
+        code,
+        "crl",
+        f"{row.issuer_id}:{row.number}",
+        actor=actor,
+        detail={
+            "scope": row.scope.value,
+            "entries": row.entries or 0,
+            "sha256": row.sha256 or "",
+            "high_water_seq": row.high_water_seq or 0,
+            "at": _at(row.published_at or row.this_update),
+        },
+    )
+
+
+def _at(moment: datetime | None) -> str:
+    return rfc3339(moment) if moment is not None else ""

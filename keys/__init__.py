@@ -1,0 +1,1 @@
+"""Private keys and where they live; the only home of key generation off the card."""

@@ -1,0 +1,162 @@
+"""Statements: a decision signed with the operator's own key over exactly what was seen.
+
+A statement is one RFC 8785 object, signed ECDSA P-256 with SHA-256 over its octets. It is bound by
+``digest`` (SHA-256) to what was decided about.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from audit.canonical import canonical_json
+from pki.errors import InvalidInput, Refused
+from pki.signing import sign, verify_signature
+from policies.roles import Role
+
+
+class StatementType(StrEnum):
+    """What is decided."""
+
+    SETUP = "SETUP"
+    ROLE_GRANT = "ROLE_GRANT"
+    CEREMONY = "CEREMONY"
+    EXAMINATION = "EXAMINATION"
+    APPROVAL = "APPROVAL"
+    REJECTION = "REJECTION"
+    EXECUTION = "EXECUTION"
+    REVOCATION = "REVOCATION"
+
+
+class Signer(Protocol):
+    """An operator's signing key, in a file or on a card."""
+
+    @property
+    def operator_id(self) -> str:
+        """The operator whose key it is."""
+        ...
+
+    def public_key(self) -> ec.EllipticCurvePublicKey:
+        """Return the P-256 public key."""
+        ...
+
+    def sign(self, octets: bytes) -> bytes:
+        """Return the DER Ecdsa-Sig-Value over the octets, with SHA-256."""
+        ...
+
+
+@dataclass(frozen=True)
+class KeySigner:
+    """A signer whose private key is open in this process."""
+
+    operator_id: str
+    key: ec.EllipticCurvePrivateKey
+
+    def public_key(self) -> ec.EllipticCurvePublicKey:
+        """Return the P-256 public key."""
+        return self.key.public_key()
+
+    def sign(self, octets: bytes) -> bytes:
+        """Return the DER Ecdsa-Sig-Value over the octets, with SHA-256."""
+        return sign(self.key, octets)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What an operator says: of what type, about which object, seen as which digest, and how."""
+
+    type: StatementType
+    object_type: str
+    object_id: str
+    digest: str
+    decision: str
+    role: Role
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class SignedStatement:
+    """``body``: RFC 8785 octets; ``signature``: DER Ecdsa-Sig-Value."""
+
+    body: bytes
+    signature: bytes
+
+    def field(self, name: str) -> str:
+        """Return a string field of the body; raises ``InvalidInput`` where there is none."""
+        try:
+            value = json.loads(self.body)[name]
+        except (ValueError, KeyError, TypeError):
+            value = None
+        if not isinstance(value, str):
+            raise InvalidInput("operators.statement.shape", f"the statement has no {name}")
+        return value
+
+
+def credential_id(public_key: ec.EllipticCurvePublicKey) -> str:
+    """Return the first 32 hexadecimal digits of the SHA-256 of the SubjectPublicKeyInfo."""
+    return hashlib.sha256(public_key_der(public_key)).hexdigest()[:32]
+
+
+def public_key_der(public_key: ec.EllipticCurvePublicKey) -> bytes:
+    """Return the SubjectPublicKeyInfo DER."""
+    return public_key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def make_statement(
+    signer: Signer, decision: Decision, *, statement_id: str, site_id: str, at: str
+) -> SignedStatement:
+    """Return the decision signed; ``at`` is RFC 3339, claimed and never used to decide order."""
+    body = canonical_json(
+        {
+            "statement_id": statement_id,
+            "site_id": site_id,
+            "type": decision.type.value,
+            "object_type": decision.object_type,
+            "object_id": decision.object_id,
+            "digest": decision.digest,
+            "decision": decision.decision,
+            "reason": decision.reason,
+            "role": decision.role.value,
+            "operator": signer.operator_id,
+            "credential": credential_id(signer.public_key()),
+            "at": at,
+        }
+    )
+    return SignedStatement(body, signer.sign(body))
+
+
+def verify_statement(
+    statement: SignedStatement, public_key_der: bytes, expected: Decision, operator_id: str
+) -> None:
+    """Raise ``Refused`` unless the operator's key signed exactly the expected decision."""
+    key = serialization.load_der_public_key(public_key_der)
+    try:
+        verify_signature(key, statement.signature, statement.body)
+    except Refused:
+        raise Refused(
+            "operators.statement.signature",
+            f"the statement about {expected.object_id} is not signed by {operator_id}",
+        ) from None
+    for name, wanted in (
+        ("operator", operator_id),
+        ("type", expected.type.value),
+        ("object_type", expected.object_type),
+        ("object_id", expected.object_id),
+        ("digest", expected.digest),
+        ("decision", expected.decision),
+        ("role", expected.role.value),
+    ):
+        if statement.field(name) != wanted:
+            raise Refused(
+                "operators.statement.differs",
+                f"the statement about {expected.object_id} has another {name}",
+                "What was decided about has changed since; let it be decided again.",
+            )

@@ -1,0 +1,1 @@
+"""The words of the field: values and pure functions, no I/O, no clock, no randomness."""

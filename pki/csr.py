@@ -1,0 +1,36 @@
+"""Certification requests (PKCS#10): read, bounded, with proof of possession."""
+
+from __future__ import annotations
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+from pki.errors import InvalidInput, Refused
+from pki.signing import IssuerPublicKey
+
+_MAX_OCTETS = 16 * 1024
+
+
+def load_request(octets: bytes) -> x509.CertificateSigningRequest:
+    """Return the request in DER or PEM; raises ``InvalidInput`` for anything else."""
+    if len(octets) > _MAX_OCTETS:
+        raise InvalidInput("pki.csr.size", f"a request has at most {_MAX_OCTETS} octets")
+    try:
+        if octets.lstrip().startswith(b"-----BEGIN"):
+            return x509.load_pem_x509_csr(octets)
+        return x509.load_der_x509_csr(octets)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InvalidInput("pki.csr.unreadable", f"this is no PKCS#10 request: {error}") from None
+
+
+def proven_public_key(request: x509.CertificateSigningRequest) -> IssuerPublicKey:
+    """Return the key whose possession the request's own signature proves.
+
+    Raises ``Refused`` when it does not. Source: RFC 2986 section 4.2.
+    """
+    try:
+        if not request.is_signature_valid:
+            raise Refused("pki.csr.proof", "the request is not signed by the key in it")
+        return request.public_key()  # type: ignore[return-value]  # the profile judges its type
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError) as error:
+        raise Refused("pki.csr.proof", f"the request's key cannot be used: {error}") from None

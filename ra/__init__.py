@@ -1,0 +1,1 @@
+"""The registration authority: applications, examination, decisions, revocation requests."""

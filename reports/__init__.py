@@ -1,0 +1,1 @@
+"""Reports: query to frozen rows to HTML, CSV and JSON."""

@@ -1,0 +1,1 @@
+"""The database and nothing about what is in it."""

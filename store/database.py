@@ -1,0 +1,93 @@
+"""The database: transactions for writers, snapshots for readers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.pool import NullPool
+from sqlmodel import Session
+
+from pki.errors import Conflict, Unavailable
+
+Transaction = Session
+"""The unit of work that repositories are called with; they never commit."""
+
+
+class Store:
+    """One database at a SQLAlchemy URL: ``sqlite:///PATH`` or ``postgresql+psycopg://…``."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self.engine = _engine(url)
+        except ImportError:
+            raise Unavailable(
+                "store.driver",
+                "the PostgreSQL driver is not installed",
+                "Install hpki-ca[postgres].",
+            ) from None
+
+    @contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        """Give one writing transaction, committed at the end and rolled back on any error."""
+        with self._session("BEGIN IMMEDIATE") as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """Give one snapshot to read from; what is changed in it is rolled back."""
+        with self._session("BEGIN DEFERRED") as session:
+            if self.engine.dialect.name == "postgresql":
+                session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+            yield session
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _session(self, begin: str) -> Iterator[Session]:
+        with Session(self.engine, autoflush=True, expire_on_commit=False) as session:
+            try:
+                session.connection(execution_options={"begin_statement": begin})
+                yield session
+            except IntegrityError as error:
+                raise Conflict("store.constraint", f"the store refuses it: {error.orig}") from error
+            except OperationalError as error:
+                raise Unavailable("store.unavailable", _reason(error)) from error
+            finally:
+                session.expunge_all()
+
+
+def _reason(error: DBAPIError) -> str:
+    return f"the store cannot be used: {str(error.orig).splitlines()[0]}"
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url, poolclass=NullPool if url.startswith("sqlite") else None)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "busy_timeout=10000",
+        "trusted_schema=OFF",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Any) -> None:
+    statement = connection.get_execution_options().get("begin_statement", "BEGIN IMMEDIATE")
+    connection.exec_driver_sql(statement)

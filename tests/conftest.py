@@ -1,0 +1,79 @@
+"""Fixtures for all tests: the two databases, the rule of the tiers, and the closing summary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import tiers
+
+if TYPE_CHECKING:
+    from tests.postgres import Server
+
+SMELL = "smell"
+
+
+@pytest.fixture
+def require_tool() -> Callable[..., str]:
+    """``require_tool("certtool", tier="interop")``: its path, or the tier's rule."""
+    return tiers.require_tool
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """One server for each test process, started when the first test asks for it."""
+    try:
+        from tests import postgres
+    except ImportError as error:
+        tiers.tier_missing("postgres", str(error))
+    binary_folder = postgres.binaries()
+    if binary_folder is None:
+        tiers.tier_missing("postgres", "no server binaries (apt-get install postgresql)")
+    with postgres.running_server(binary_folder) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Server) -> Iterator[str]:
+    """SQLAlchemy URL of an empty PostgreSQL database of this test's own."""
+    name = postgres_server.create_database()
+    try:
+        yield postgres_server.url(name)
+    finally:
+        postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """SQLAlchemy URL of an SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'store.sqlite'}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """URL of an empty database: the test runs twice, on SQLite and on PostgreSQL."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly which tiers did not run, and mildly which modules grow too long."""
+    missing = tiers.missing_in(terminalreporter.stats.get("skipped", []))
+    if missing:
+        terminalreporter.section("TIERS THAT DID NOT RUN", red=True, bold=True)
+        for part, count in sorted(missing.items()):
+            terminalreporter.write_line(f"{part} ({count} tests)", red=True)
+        terminalreporter.write_line("CI fails on these; HPKI_REQUIRE_ALL_TIERS=1 does so here.")
+    smells = [
+        text
+        for report in terminalreporter.stats.get("passed", [])
+        for name, text in getattr(report, "user_properties", [])
+        if name == SMELL
+    ]
+    if smells:
+        terminalreporter.section("sizes (a smell, not a failure)")
+        for text in smells:
+            terminalreporter.write_line(str(text))
