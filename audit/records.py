@@ -50,7 +50,9 @@ def head(tx: Transaction, *, lock: bool = False) -> TrailHead | None:
     return tx.exec(query).one_or_none()
 
 
-def entries(tx: Transaction, after: int, limit: int) -> list[TrailEntry]:
+def entries(tx: Transaction, after: int, limit: int, code: str | None = None) -> list[TrailEntry]:
     """Return up to ``limit`` entries with ``seq`` above ``after``, in order."""
     query = select(TrailEntry).where(TrailEntry.seq > after).order_by(sa.asc("seq")).limit(limit)
+    if code is not None:
+        query = query.where(TrailEntry.code == code)
     return list(tx.exec(query))

@@ -138,10 +138,10 @@ class Trail:
                 raise _broken(last.seq + 1, f"the anchor names entry {anchor.seq}")
             return last
 
-    def page(self, after: int, limit: int) -> list[TrailEntry]:
-        """Return entries with a position above ``after``."""
+    def page(self, after: int, limit: int, code: str | None = None) -> list[TrailEntry]:
+        """Return entries with a position above ``after``, of one code or of all."""
         with self.store.read() as tx:
-            return records.entries(tx, after, limit)
+            return records.entries(tx, after, limit, code)
 
 
 def _head(tx: Transaction, *, lock: bool = False) -> TrailHead:

@@ -172,7 +172,7 @@ class CardChannel:
     """Commands to a card: chains what is too long, fetches what is too long, types what failed."""
 
     def __init__(self, transport: Transport, *, extended: bool | None = None) -> None:
-        self._transport = transport
+        self.transport = transport
         self.extended = supports_extended_length(transport.atr) if extended is None else extended
 
     def send(
@@ -218,7 +218,7 @@ class CardChannel:
         return answer, sw
 
     def _exchange(self, apdu: bytes) -> tuple[bytes, int]:
-        answer = self._transport.transmit(apdu)
+        answer = self.transport.transmit(apdu)
         if len(answer) < 2:
             raise Unavailable("card.answer", "the answer of the card has no status word")
         return answer[:-2], int.from_bytes(answer[-2:], "big")

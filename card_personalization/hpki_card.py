@@ -112,23 +112,13 @@ class HpkiCard(HpkiReader):
                     f"{label}: {len(certificate_der)} bytes, the card takes "
                     f"{self._layout.certificate_capacity}",
                 )
-        form, holder = self._layout.path_form, self._layout.files["holder"]
-        entries = [
-            cia.CertificateObject(
-                self._layout.holder_label, self._layout.key_id, holder.path(form), authority=False
-            )
-        ]
+        placed = list(zip(slots, ca_certificates, strict=True))
+        directory = self._certificate_directory([(slot, label) for slot, (label, _) in placed])
         self._select(role)
-        self._update(holder, holder_der)
-        for slot, (label, certificate_der) in zip(slots, ca_certificates, strict=True):
+        self._update(self._layout.files["holder"], holder_der)
+        for slot, (_, certificate_der) in placed:
             self._update(slot.file, certificate_der)
-            entries.append(
-                cia.CertificateObject(label, slot.certificate_id, slot.file.path(form), True)
-            )
-        directory = b"".join(cia.encode_certificate(entry) for entry in entries)
-        if len(directory) > self._layout.cd_capacity:
-            raise InvalidInput("card.directory_size", "the labels are too long for EF.CD")
-        self._update(self._layout.files["cd"], directory.ljust(self._layout.cd_capacity, b"\0"))
+        self._update(self._layout.files["cd"], directory)
 
     def set_initial_pin(self, role: Role, pin: Pin) -> None:
         """Set the PIN in the issuer's session; refused by the card once it is activated."""
@@ -225,6 +215,22 @@ class HpkiCard(HpkiReader):
             "aod": cia.encode_password(password),
             "prkd": cia.encode_private_key(key),
         }
+
+    def _certificate_directory(self, placed: Sequence[tuple[CaSlot, str]]) -> bytes:
+        """EF.CD of holder and CA certificates, zeros to its capacity; InvalidInput if too long."""
+        layout, form = self._layout, self._layout.path_form
+        holder = layout.files["holder"].path(form)
+        directory = cia.encode_certificate(
+            cia.CertificateObject(layout.holder_label, layout.key_id, holder, authority=False)
+        )
+        for slot, label in placed:
+            path = slot.file.path(form)
+            directory += cia.encode_certificate(
+                cia.CertificateObject(label, slot.certificate_id, path, authority=True)
+            )
+        if len(directory) > layout.cd_capacity:
+            raise InvalidInput("card.directory_size", "the labels are too long for EF.CD")
+        return directory.ljust(layout.cd_capacity, b"\0")
 
     def _slots(self, labels: list[str]) -> list[CaSlot]:
         """Place of each CA certificate: the one of its label, else the next free one."""

@@ -237,10 +237,11 @@ def _load_all(kind: Any, encoded: bytes, *, only_sequences: bool = False) -> Ite
         offset += length
         if only_sequences and entry[0] != 0x30:
             continue
+        tlv.parse(entry)  # bounds the depth before asn1crypto follows it
         try:
             parsed = kind.load(entry, strict=True)
             parsed.native  # noqa: B018 - asn1crypto parses when looked at
-        except (ValueError, TypeError, KeyError, OverflowError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             raise InvalidInput("card.directory", f"{kind.__name__}: {error}") from error
         yield parsed
 

@@ -93,6 +93,12 @@ def next_in_stock(tx: Transaction) -> Card | None:
     return tx.exec(query).first()
 
 
+def reserved_for(tx: Transaction, order_id: str) -> Card | None:
+    """Return the card reserved for the order, or None."""
+    query = select(Card).where(Card.order_id == order_id, Card.state == CardState.RESERVED)
+    return tx.exec(query).first()
+
+
 def open_run(tx: Transaction, order_id: str) -> Run | None:
     """Return the order's unfinished run, or None."""
     return tx.exec(select(Run).where(Run.order_id == order_id, Run.state == RunState.OPEN)).first()
@@ -102,3 +108,14 @@ def steps_of(tx: Transaction, run_id: str) -> list[Step]:
     """Return the run's steps in order."""
     query = select(Step).where(Step.run_id == run_id).order_by(col(Step.position))
     return list(tx.exec(query))
+
+
+def runs_of(tx: Transaction, chip_serial: str) -> list[Run]:
+    """Return the card's runs, oldest first."""
+    query = select(Run).where(Run.chip_serial == chip_serial).order_by(col(Run.started_at))
+    return list(tx.exec(query))
+
+
+def envelopes_of(tx: Transaction, chip_serial: str) -> list[PinEnvelope]:
+    """Return the card's PIN envelopes."""
+    return list(tx.exec(select(PinEnvelope).where(PinEnvelope.chip_serial == chip_serial)))

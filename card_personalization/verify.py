@@ -50,8 +50,8 @@ def check_card(  # the order matters: PIN sessions are opened and used up on the
     """Every step for the applications in ``expected``, failed ones included; ends with a reset.
 
     ``challenge`` is fresh random bytes; ``transport_pins`` must be refused (costs one try, won
-    back by the right PIN). Transport errors pass through, everything else becomes a result. Any other
-    ``HpkiCard`` on this transport is spent: the card was reset under it.
+    back by the right PIN). Transport errors pass through, everything else becomes a result.
+    Any other ``HpkiCard`` on this transport is spent: the card was reset under it.
     """
     card = HpkiCard(transport, layout)
     steps: list[tuple[str, Callable[[], str]]] = [("card.activated", lambda: _activated(card))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -16,16 +17,34 @@ from pki.names import text, with_common_name
 from pki.signing import verify_signature
 
 _MAX_HOURS = 96
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UserWarning,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 def load_list(octets: bytes) -> x509.CertificateRevocationList:
     """Return the list in DER or PEM; raises ``InvalidInput`` for anything else."""
     try:
-        if octets.lstrip().startswith(b"-----BEGIN"):
-            return x509.load_pem_x509_crl(octets)
-        return x509.load_der_x509_crl(octets)
-    except ValueError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            return _load(octets)
+    except _UNREADABLE as error:
         raise InvalidInput("crl.unreadable", f"this is no revocation list: {error}") from None
+
+
+def _load(octets: bytes) -> x509.CertificateRevocationList:
+    if octets.lstrip().startswith(b"-----BEGIN"):
+        parsed = x509.load_pem_x509_crl(octets)
+    else:
+        parsed = x509.load_der_x509_crl(octets)
+    list(parsed.issuer)  # names and extensions are decoded, and fail, only when they are read
+    list(parsed.extensions)
+    return parsed
 
 
 def crl_number(parsed: x509.CertificateRevocationList) -> int:

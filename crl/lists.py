@@ -94,6 +94,14 @@ class Lists:
             self.trail.append(tx, _event("CRL.PUBLISH", stored, actor))
             return stored
 
+    def restore(self, row: RevocationList) -> None:
+        """Put a published list back where it is served, if it is not there."""
+        with self.store.read() as tx:
+            issuer = find_issuer(tx, row.issuer_id)
+        name = file_name(issuer, row.scope)
+        if row.list_der is not None and self.publisher.current(name) is None:
+            self.publisher.put(name, row.list_der)
+
     def publish_certificates(self) -> list[str]:
         """Put every CA certificate (DER) where it is served and return the file names."""
         with self.store.read() as tx:

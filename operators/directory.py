@@ -96,8 +96,7 @@ class Directory:
 
     def appoint(self, tx: Transaction, appointment: Appointment, manager: Signer) -> None:
         """Make a new operator with roles, signed by a CA manager, who is another person."""
-        if manager.operator_id == appointment.operator_id:
-            raise Refused("operators.grant.self", "nobody grants roles to themselves")
+        self.verify_may_appoint(tx, manager, appointment.operator_id, appointment.roles)
         decision = Decision(
             StatementType.ROLE_GRANT,
             "operator",
@@ -106,10 +105,24 @@ class Directory:
             "APPOINT",
             Role.CA_MANAGER,
         )
-        self.verify_may_act(tx, manager, Role.CA_MANAGER)
         self._add(tx, appointment, actor=manager.operator_id)
         statement = self._keep(tx, manager, decision)
         self._grant(tx, appointment, statement, co_actor="")
+
+    def verify_may_appoint(
+        self, tx: Transaction, manager: Signer, name: str, roles: Iterable[Role]
+    ) -> None:
+        """Raise unless the CA manager may appoint that name to those roles."""
+        if manager.operator_id == name:
+            raise Refused("operators.grant.self", "nobody grants roles to themselves")
+        self.verify_may_act(tx, manager, Role.CA_MANAGER)
+        if not _NAME.match(name):
+            raise InvalidInput(
+                "operators.name", f"{name!r} is no operator name", "Use a-z, 0-9 and hyphen."
+            )
+        if records.by_id(tx, name) is not None:
+            raise Conflict("operators.exists", f"there is an operator {name!r} already")
+        _verify_roles(name, roles)
 
     def roles_of(self, tx: Transaction, operator_id: str) -> frozenset[Role]:
         """Return the roles held now; raises ``NotFound`` for an unknown operator."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
@@ -16,11 +18,26 @@ def load_request(octets: bytes) -> x509.CertificateSigningRequest:
     if len(octets) > _MAX_OCTETS:
         raise InvalidInput("pki.csr.size", f"a request has at most {_MAX_OCTETS} octets")
     try:
-        if octets.lstrip().startswith(b"-----BEGIN"):
-            return x509.load_pem_x509_csr(octets)
-        return x509.load_der_x509_csr(octets)
-    except (ValueError, UnsupportedAlgorithm) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            return _load(octets)
+    except (
+        ValueError,
+        TypeError,
+        UserWarning,
+        x509.InvalidVersion,
+        UnsupportedAlgorithm,
+    ) as error:
         raise InvalidInput("pki.csr.unreadable", f"this is no PKCS#10 request: {error}") from None
+
+
+def _load(octets: bytes) -> x509.CertificateSigningRequest:
+    if octets.lstrip().startswith(b"-----BEGIN"):
+        request = x509.load_pem_x509_csr(octets)
+    else:
+        request = x509.load_der_x509_csr(octets)
+    list(request.subject)  # a name is decoded, and its faults come to light, when it is read
+    return request
 
 
 def proven_public_key(request: x509.CertificateSigningRequest) -> IssuerPublicKey:

@@ -102,5 +102,5 @@ def decode_hc_roles(extension_value: bytes) -> tuple[str, ...]:
             for data in _Attribute.load(attribute.dump(), strict=True)["values"]
             for actor in data
         )
-    except (ValueError, TypeError, KeyError, IndexError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise InvalidInput("pki.hcrole.shape", f"this is not hcRole: {error}") from None

@@ -73,6 +73,8 @@ class FaultCode(StrEnum):
     DOCUMENT_UNKNOWN = "ra.row.document_unknown"
     DOCUMENT_TWICE = "ra.row.document_twice"
     DOCUMENT_MISSING = "ra.row.document_missing"
+    REF_TAKEN = "ra.row.ref_taken"
+    LICENCE_TAKEN = "ra.row.licence_taken"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlmodel import Field, SQLModel, col, func, select
+from sqlmodel import Field, SQLModel, col, select
 
 from store import columns
 from store.database import Transaction
@@ -18,7 +18,6 @@ class ApplicationState(StrEnum):
 
     RECEIVED = "RECEIVED"
     EXAMINED = "EXAMINED"
-    APPROVED = "APPROVED"
     REJECTED = "REJECTED"
     ISSUING = "ISSUING"
     PERSONALISED = "PERSONALISED"
@@ -33,13 +32,10 @@ class CheckResult(StrEnum):
 
 
 class RequestState(StrEnum):
-    """States of a revocation request."""
+    """How a revocation request ended; whether it is on a list stands with the revocation."""
 
-    REQUESTED = "REQUESTED"
-    AUTHENTICATED = "AUTHENTICATED"
-    DECIDED = "DECIDED"
     EXECUTED = "EXECUTED"
-    PUBLISHED = "PUBLISHED"
+    REFUSED = "REFUSED"
 
 
 class Person(SQLModel, table=True):
@@ -162,7 +158,9 @@ class RevocationRequest(SQLModel, table=True):
     emergency: bool
     state: RequestState = Field(sa_column=columns.choice(RequestState, index=True))
     requested_at: datetime
-    executed_at: datetime | None = None
+    officer: str = Field(sa_type=sa.Text)
+    executor: str = Field(default="", sa_type=sa.Text)
+    refusal: str | None = Field(default=None, sa_type=sa.Text)
 
 
 def applications(tx: Transaction, states: Sequence[ApplicationState] = ()) -> list[Application]:
@@ -212,10 +210,10 @@ def person_like(tx: Transaction, search_key: str, birth_date: date) -> list[Pers
     return list(tx.exec(query))
 
 
-def state_counts(tx: Transaction) -> dict[ApplicationState, int]:
-    """Return how many applications stand in each state."""
-    query = select(Application.state, func.count()).group_by(col(Application.state))
-    return dict(tx.exec(query).all())
+def by_licence(tx: Transaction, registration_number: str) -> list[Application]:
+    """Return every application with that registration number, by reference."""
+    query = select(Application).where(Application.registration_number == registration_number)
+    return list(tx.exec(query.order_by(col(Application.ref))))
 
 
 def requests_of_carrier(tx: Transaction, carrier_id: str) -> list[RevocationRequest]:

@@ -209,7 +209,7 @@ def _registration(fields: Mapping[str, str]) -> Iterator[Fault]:
     if age_reached < (born.year, born.month, born.day):
         yield column.fault(
             FaultCode.REGISTERED_TOO_YOUNG,
-            f"{registered} lies before the applicant's birthday number {_COMING_OF_AGE}",
+            f"{registered} lies before the applicant's {_COMING_OF_AGE}th birthday",
             "Compare both dates with the licence; a year of an era may be misread.",
         )
     if registered > date.fromisoformat(fields["received_on"]):

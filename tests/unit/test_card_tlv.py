@@ -40,7 +40,7 @@ def test_any_bytes_parse_or_are_refused(data):
     try:
         objects = tlv.parse(data)
     except InvalidInput as error:
-        assert error.code == "card.tlv"
+        assert error.code == "card.tlv"  # noqa: PT017
     else:
         assert all(object_.tag for object_ in objects)
 

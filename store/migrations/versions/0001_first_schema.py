@@ -103,7 +103,6 @@ def upgrade() -> None:
             sa.Enum(
                 "RECEIVED",
                 "EXAMINED",
-                "APPROVED",
                 "REJECTED",
                 "ISSUING",
                 "PERSONALISED",
@@ -419,11 +418,8 @@ def upgrade() -> None:
         sa.Column(
             "state",
             sa.Enum(
-                "REQUESTED",
-                "AUTHENTICATED",
-                "DECIDED",
                 "EXECUTED",
-                "PUBLISHED",
+                "REFUSED",
                 name="requeststate_known",
                 native_enum=False,
                 create_constraint=True,
@@ -432,7 +428,9 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("requested_at", UTCDateTime(), nullable=False),
-        sa.Column("executed_at", UTCDateTime(), nullable=True),
+        sa.Column("officer", sa.Text(), nullable=False),
+        sa.Column("executor", sa.Text(), nullable=False),
+        sa.Column("refusal", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["application_ref"],
             ["application.ref"],

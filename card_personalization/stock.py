@@ -1,0 +1,77 @@
+"""Cards in stock, and virtual cards for sites that are not production."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit.trail import Event, Trail
+from card_personalization import records
+from card_personalization.records import Card, CardState
+from card_personalization.transport import EmbeddedTransport, Transport
+from card_personalization.virtual_card import VirtualCard
+from keys.diversify import card_key
+from pki.errors import Conflict, Refused
+from pki.serials import Entropy
+from policies.roles import Role
+from policies.site import SiteKind
+from store.database import Store, Transaction
+
+TRANSPORT_KEY = "hpki card transport"
+ISSUER_KEY = "hpki card issuer"
+_CHIP_SERIAL_OCTETS = 8
+
+
+@dataclass(frozen=True)
+class Stock:
+    """The cards a site has; virtual ones are files in ``folder``, one chip each."""
+
+    store: Store
+    trail: Trail
+    entropy: Entropy
+    kind: SiteKind
+    folder: Path
+    master: Callable[[], bytes]
+
+    def make_virtual(self, actor: str) -> str:
+        """Make a blank virtual card, take it into stock and return its chip serial."""
+        if self.kind is SiteKind.PRODUCTION:
+            raise Refused("card.virtual.production", "a production site has no virtual cards")
+        chip_serial = self.entropy(_CHIP_SERIAL_OCTETS).hex()
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        VirtualCard.create(
+            self._path(chip_serial),
+            chip_serial,
+            card_key(self.master(), TRANSPORT_KEY, chip_serial),
+        )
+        with self.store.begin() as tx:
+            self.take_in(tx, chip_serial, actor)
+        return chip_serial
+
+    def take_in(self, tx: Transaction, chip_serial: str, actor: str) -> None:
+        """Enter a blank card; raises ``Conflict`` for one that was entered before."""
+        if tx.get(Card, chip_serial) is not None:
+            raise Conflict("card.stock.known", f"the card {chip_serial} was taken in before")
+        tx.add(Card(chip_serial=chip_serial, state=CardState.STOCK))
+        self.trail.append(
+            tx, Event("STOCK.IN", "card", chip_serial, actor=actor, actor_role=Role.CARD_OPERATOR)
+        )
+
+    def insert_virtual(self, chip_serial: str) -> Transport:
+        """Return a connection to a virtual card, as a reader would give one."""
+        return EmbeddedTransport(VirtualCard.load(self._path(chip_serial)))
+
+    def reserve(self, order_id: str) -> Card | None:
+        """Return the card already reserved for the order, else one from stock, else None."""
+        with self.store.begin() as tx:
+            run = records.open_run(tx, order_id)
+            if run is not None:
+                return tx.get_one(Card, run.chip_serial)
+            card = records.reserved_for(tx, order_id) or records.next_in_stock(tx)
+            if card is not None:
+                card.state, card.order_id = CardState.RESERVED, order_id
+            return card
+
+    def _path(self, chip_serial: str) -> Path:
+        return self.folder / f"{chip_serial}.json"

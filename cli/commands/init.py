@@ -1,0 +1,36 @@
+"""``hpki init``: a new site folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def init(
+    site: Annotated[Path, typer.Argument(help="The folder to make.", show_default=False)],
+    kind: Annotated[
+        str, typer.Option(help="training, trial or production; fixed for the life of the site.")
+    ] = "training",
+    name: Annotated[str, typer.Option(help="The centre's name.")] = "DEMO 電子認証センター",
+    staff: Annotated[
+        Path | None,
+        typer.Option(help="TOML with the first operators; a training site has its own."),
+    ] = None,
+    store_url: Annotated[
+        str, typer.Option(help="SQLAlchemy URL of the store.")
+    ] = "sqlite:///store.sqlite",
+) -> None:
+    """Make a site: folder, hpki.toml, store, and its first operators with keys of their own.
+
+    The first two operators of the staff file sign the first set-up together. A training site gets
+    random passphrases in secrets/ (0600); a trial site asks for each.
+
+    Example: hpki init demo-site --kind training
+    """
+    from cli.output import say
+    from cli.site import make_site
+
+    made = make_site(site, kind, name, staff, store_url)
+    say(f"{made.settings.centre.kind} site in {made.folder}")

@@ -1,0 +1,281 @@
+"""``hpki ra``: the registration authority's work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli import options
+
+if TYPE_CHECKING:
+    from cli.wiring import Services
+
+app = typer.Typer(help="Applications: import, examination, decision.")
+
+Refs = Annotated[
+    list[str] | None, typer.Argument(help="Application references.", show_default=False)
+]
+All = Annotated[bool, typer.Option("--all", help="Every application that waits for this step.")]
+
+
+@app.command("import")
+def import_list(
+    file: Annotated[Path, typer.Argument(help="CSV, one application a row.")],
+    operator: options.Operator,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Write the rejected rows here, to be corrected.")
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="utf-8 or cp932.")] = "utf-8",
+    as_json: options.Json = False,
+) -> None:
+    """Import a list of applications; each row gets its verdict and a bad row stops nothing.
+
+    The same list imported twice doubles nobody.
+
+    Example: hpki ra import examples/applications.csv --rejects rejects.csv --operator aoki
+    """
+    from cli.output import read_input, say, show_rows, write_output
+    from ra.intake import Outcome
+    from ra.rows import rejects_csv
+    from ra.table import MAX_BYTES
+
+    services = options.services()
+    octets = read_input(file, MAX_BYTES, "ra.import.too_large")
+    if rejects is not None and rejects.exists():
+        from pki.errors import Conflict
+
+        raise Conflict("cli.file.exists", f"{rejects} exists", "Name another file.")
+    report = services.intake.import_list(octets, file.name, services.signer(operator), encoding)
+    rows = [
+        {
+            "line": row.line,
+            "application": row.application_ref,
+            "outcome": row.outcome.value,
+            "code": str(fault.code) if fault else None,
+            "field": fault.field if fault else None,
+            "text": fault.text if fault else None,
+            "hint": fault.hint if fault else None,
+        }
+        for row in report.rows
+        for fault in (row.faults or (None,))
+    ]
+    shown = rows if as_json else [row for row in rows if row["code"]]
+    if shown:
+        columns = ("line", "application", "code", "text", "hint")
+        show_rows(shown, columns, as_json=as_json)
+    if rejects is not None and report.count(Outcome.REJECTED):
+        refused = {row.line for row in report.rows if row.outcome is Outcome.REJECTED}
+        verdicts = [one for one in report.verdicts if one.line in refused]
+        write_output(rejects, rejects_csv(verdicts, octets, encoding=encoding))
+    counts = ", ".join(f"{report.count(outcome)} {outcome.lower()}" for outcome in Outcome)
+    say(f"{file.name}: {counts}")
+
+
+@app.command("list")
+def list_applications(
+    state: Annotated[
+        list[str] | None, typer.Option(help="Only this state; may be repeated.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """List applications.
+
+    Example: hpki ra list --state RECEIVED
+    """
+    from cli.output import show_rows
+    from pki.errors import InvalidInput
+    from ra import records
+    from ra.records import ApplicationState
+
+    services = options.services()
+    try:
+        states = [ApplicationState(one.upper()) for one in state or ()]
+    except ValueError:
+        known = ", ".join(ApplicationState)
+        raise InvalidInput("cli.state", "there is no such state", f"Known: {known}.") from None
+    with services.store.read() as tx:
+        rows = [
+            {
+                "application": row.ref,
+                "state": row.state.value,
+                "kanji_name": records.version_of(tx, row.person_id).kanji_name,
+                "profession": row.profession,
+                "prefecture": row.work_prefecture,
+                "channel": row.channel,
+            }
+            for row in records.applications(tx, states)
+        ]
+    columns = ("application", "state", "kanji_name", "profession", "prefecture", "channel")
+    show_rows(rows, columns, as_json=as_json)
+
+
+@app.command()
+def show(
+    ref: Annotated[str, typer.Argument(help="An application's reference.")],
+    as_json: options.Json = False,
+) -> None:
+    """Show an application with its checks, documents and what would be certified.
+
+    Example: hpki ra show T2026-0001
+    """
+    from cli.output import show_record
+    from ra import records
+    from ra.dossiers import content
+    from ra.examination import find_application
+    from ra.records import Person
+
+    services = options.services()
+    with services.store.read() as tx:
+        row = find_application(tx, ref)
+        person = tx.get_one(Person, row.person_id)
+        version = records.version_of(tx, person.id)
+        checks = records.checks_of(tx, ref)
+        documents = records.documents_of(tx, ref)
+    wanted = content(row, version, services.kind)
+    show_record(
+        {
+            "application": row.ref,
+            "state": row.state.value,
+            "kanji_name": version.kanji_name,
+            "kana_name": version.kana_name,
+            "romaji_name": version.romaji_name,
+            "former_surname": version.former_surname,
+            "birth_date": str(person.birth_date),
+            "profession": row.profession,
+            "registration_number": row.registration_number,
+            "registration_date": str(row.registration_date),
+            "director_role": row.director_role,
+            "institution_ja": row.institution_ja,
+            "prefecture": row.work_prefecture,
+            "address": f"{version.postal_code} {version.address}",
+            "telephone": version.telephone,
+            "channel": row.channel,
+            "received_on": str(row.received_on),
+            "documents": documents,
+            "checks": [f"{check.kind} {check.method} {check.result.value}" for check in checks],
+            "reject_code": row.reject_code,
+            "subject": wanted.subject().rfc4514_string(),
+            "hc_roles": list(wanted.roles),
+        },
+        as_json=as_json,
+    )
+
+
+@app.command()
+def examine(
+    operator: options.Operator,
+    refs: Refs = None,
+    every: All = False,
+    fail: Annotated[
+        list[str] | None, typer.Option(help="A failed check as KIND=NOTE; the others are OK.")
+    ] = None,
+    yes: options.Yes = False,
+) -> None:
+    """Record the examination's checks and sign the file as seen.
+
+    Each check is recorded as OK by its channel's usual method unless --fail names it.
+
+    Example: hpki ra examine T2026-0001 --operator aoki
+    """
+    from pki.errors import InvalidInput
+    from ra.records import ApplicationState
+
+    failures = {}
+    for text in fail or ():
+        kind, mark, note = text.partition("=")
+        if not mark or not note.strip():
+            raise InvalidInput("cli.fail", f"{text!r} is not KIND=NOTE")
+        failures[kind.upper()] = note
+    services = options.services()
+    signer = services.signer(operator)
+    _each(
+        services,
+        _chosen(services, refs, every, ApplicationState.RECEIVED),
+        "examine",
+        lambda ref: services.examination.examine(ref, signer, failures),
+        yes,
+    )
+
+
+@app.command()
+def approve(
+    operator: options.Operator,
+    refs: Refs = None,
+    every: All = False,
+    yes: options.Yes = False,
+) -> None:
+    """Decide to issue, signed; another person than the examiner. Gives the order to the CA.
+
+    Example: hpki ra approve T2026-0001 --operator endo
+    """
+    from ra.records import ApplicationState
+
+    services = options.services()
+    signer = services.signer(operator)
+    _each(
+        services,
+        _chosen(services, refs, every, ApplicationState.EXAMINED),
+        "approve",
+        lambda ref: services.examination.approve(ref, signer),
+        yes,
+    )
+
+
+@app.command()
+def reject(
+    ref: Annotated[str, typer.Argument(help="An application's reference.")],
+    code: Annotated[str, typer.Option(help="Refusal code, R01 to R10 or R99.")],
+    operator: options.Operator,
+    reason: Annotated[str, typer.Option(help="In words; R99 wants them.")] = "",
+) -> None:
+    """Decide not to issue, signed, with a refusal code.
+
+    Example: hpki ra reject T2026-0002 --code R02 --operator endo
+    """
+    from cli.output import say
+
+    services = options.services()
+    services.examination.reject(ref, services.signer(operator), code.upper(), reason)
+    say(f"{ref} is rejected: {code.upper()}")
+
+
+def _chosen(services: Services, refs: list[str] | None, every: bool, state: Any) -> list[str]:
+    from pki.errors import InvalidInput
+    from ra import records
+
+    if bool(refs) == every:
+        raise InvalidInput(
+            "cli.refs", "name applications, or give --all", "See `hpki ra list` for references."
+        )
+    if refs:
+        return refs
+    with services.store.read() as tx:
+        return [row.ref for row in records.applications(tx, [state])]
+
+
+def _each(
+    services: Services, refs: list[str], verb: str, act: Callable[[str], object], yes: bool
+) -> None:
+    """Do it for each; one that is refused stops nothing but is told and counts in the end."""
+    from cli.output import bars, confirm, say, show_error
+    from pki.errors import HpkiError, Refused
+
+    if len(refs) > 1:
+        confirm(f"{verb} {len(refs)} applications?", yes)
+    refused: list[HpkiError] = []
+    with bars() as shown:
+        for ref in shown.track(refs, len(refs), verb):
+            try:
+                act(ref)
+            except HpkiError as error:
+                if len(refs) == 1:
+                    raise
+                refused.append(error)
+    for one in refused:
+        show_error(one)
+    say(f"{verb}: {len(refs) - len(refused)} of {len(refs)} done")
+    if refused:
+        raise Refused(f"ra.{verb}.some", f"{len(refused)} of {len(refs)} were not done")

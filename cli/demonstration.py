@@ -1,0 +1,184 @@
+"""The demonstration: every step through the services that the single commands call."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from ca.ceremonies import Officiants
+from ca.records import Certificate, certificates_of_carrier
+from card_personalization.records import CardState, cards
+from card_personalization.station import Report
+from cli.config import FILE_NAME, load_site
+from cli.openssl import Verdict, verify_with_openssl
+from cli.output import Bars, bars, read_input, say, show_banner, show_rows
+from cli.personalization import personalize_all, waiting_orders
+from cli.reporting import report_prefectures
+from cli.site import make_site
+from cli.transcripts import write_transcript
+from cli.wiring import Services, open_services
+from pki.errors import Conflict, HpkiError
+from policies.site import SiteKind
+from ra import records as ra_records
+from ra.intake import ImportReport, Outcome
+from ra.records import ApplicationState, Person
+from ra.revocation import CallerCheck, Request
+
+_MAX_OCTETS = 20 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class _Staff:
+    """Who does what in the training site that ``hpki init`` makes."""
+
+    custodians: tuple[str, str] = ("kagi-ichi", "kagi-futa")
+    witness: str = "mori"
+    reception: str = "aoki"
+    approver: str = "endo"
+    issuing: str = "fujita"
+    revoking: str = "ishii"
+
+
+def run_demonstration(folder: Path, examples: Path, replace: bool) -> None:
+    """Make the site and run the chain; ends with a summary that names every output."""
+    ceremony = read_input(examples / "ceremony.toml", _MAX_OCTETS, "cli.demo.examples")
+    applications = read_input(examples / "applications.csv", _MAX_OCTETS, "cli.demo.examples")
+    if replace:
+        _remove_training_site(folder)
+    site = make_site(folder, "training", "DEMO 電子認証センター", None, "sqlite:///store.sqlite")
+    show_banner(SiteKind.TRAINING)
+    services = open_services(site)
+    play = _Play(services, _Staff())
+    with bars() as shown:
+        play.ceremony(ceremony, shown)
+        report = play.intake(applications, shown)
+        play.cards(shown)
+    play.revocations()
+    outputs = play.outputs()
+    play.summary(report, outputs)
+
+
+@dataclass
+class _Play:
+    services: Services
+    staff: _Staff
+
+    def __post_init__(self) -> None:
+        self.files: list[Path] = []
+        self.good: Certificate | None = None
+        self.revoked: Certificate | None = None
+
+    def ceremony(self, octets: bytes, shown: Bars) -> None:
+        task = shown.start("鍵生成 key ceremony", 3)
+        signer = self.services.signer
+        people = Officiants(
+            [signer(one) for one in self.staff.custodians], signer(self.staff.witness)
+        )
+        held = self.services.ceremonies.hold(octets, people, lambda _: shown.advance(task))
+        self.files += write_transcript(self.services, held, "ceremony.toml")
+
+    def intake(self, octets: bytes, shown: Bars) -> ImportReport:
+        services, signer = self.services, self.services.signer(self.staff.reception)
+        report = services.intake.import_list(octets, "applications.csv", signer)
+        refs = [
+            row.application_ref
+            for row in report.rows
+            if row.outcome is Outcome.ACCEPTED and row.application_ref is not None
+        ]
+        for ref in shown.track(refs, len(refs), "審査 examine"):
+            services.examination.examine(ref, signer)
+        approver = services.signer(self.staff.approver)
+        for ref in shown.track(refs, len(refs), "承認 approve"):
+            services.examination.approve(ref, approver)
+        return report
+
+    def cards(self, shown: Bars) -> None:
+        services = self.services
+        orders = waiting_orders(services)
+        task = shown.start("カード作成 cards", len(orders))
+        signer = services.signer(self.staff.issuing)
+        for made in personalize_all(services, signer, orders):
+            if isinstance(made, HpkiError):
+                raise made
+            assert isinstance(made, Report)  # noqa: S101 - the only other kind
+            shown.advance(task)
+
+    def revocations(self) -> None:
+        """One card is lost, by telephone; one holder has died; the lists follow at once."""
+        services = self.services
+        with services.store.read() as tx:
+            living = ra_records.applications(tx, [ApplicationState.PERSONALISED])
+            lost, dead, good = living[0], living[1], living[2]
+            caller = CallerCheck(
+                called_back=True,
+                registration_number=lost.registration_number,
+                birth_date=tx.get_one(Person, lost.person_id).birth_date,
+            )
+        officer = services.signer(self.staff.revoking)
+        services.lists.due(self.staff.revoking)
+        services.desk.revoke(
+            services.desk.find(lost.ref),
+            Request("S02_CARD_LOST", "subscriber", "TELEPHONE", "call-back 03:10", caller),
+            officer,
+            None,
+        )
+        revoked = services.desk.revoke(
+            services.desk.find(dead.ref),
+            Request("R01_DEATH", "heir", "NOTICE", "死亡届の写し"),
+            officer,
+            services.signer(self.staff.issuing),
+        )
+        services.lists.due(self.staff.revoking)
+        services.lists.publish_certificates()
+        self.revoked = revoked[0]
+        affected = services.desk.find(good.ref)
+        with services.store.read() as tx:
+            self.good = certificates_of_carrier(tx, affected.carrier_id)[0]
+
+    def outputs(self) -> list[Path]:
+        _, paths = report_prefectures(self.services, None, None)
+        public = sorted(self.services.publisher.folder.iterdir())
+        return [*self.files, *public, *paths]
+
+    def summary(self, report: ImportReport, outputs: list[Path]) -> None:
+        services = self.services
+        with services.store.read() as tx:
+            states = [row.state.value for row in ra_records.applications(tx)]
+            made = sum(one.state is CardState.PERSONALISED for one in cards(tx))
+        head = services.trail.verify()
+        rows = [
+            {"text": "受付 / rows accepted", "value": report.count(Outcome.ACCEPTED)},
+            {"text": "不受理 / rows rejected", "value": report.count(Outcome.REJECTED)},
+            {"text": "発行カード / cards made", "value": made},
+            {"text": "失効 / cards revoked", "value": states.count("CLOSED_REVOKED")},
+            {"text": "監査証跡 / trail entries, whole", "value": head.seq},
+        ]
+        show_rows(rows, ("text", "value"), as_json=False)
+        for path in outputs:
+            say(f"  {path}")
+        verdicts = [
+            verify_with_openssl(services, row, expected)
+            for row, expected in ((self.good, True), (self.revoked, False))
+            if row is not None
+        ]
+        for verdict in verdicts:
+            _show_verdict(verdict)
+        if not all(verdict.as_expected for verdict in verdicts):
+            raise Conflict("cli.demo.verdict", "OpenSSL does not judge as the centre does")
+
+
+def _show_verdict(verdict: Verdict) -> None:
+    say(f"$ {verdict.command}", "dim")
+    say(verdict.answer, "green" if verdict.as_expected else "bold red")
+
+
+def _remove_training_site(folder: Path) -> None:
+    """Remove what a demonstration made before, and nothing else."""
+    if not folder.exists():
+        return
+    if not (folder / FILE_NAME).exists():
+        raise Conflict("cli.demo.folder", f"{folder} is not a site", "Name another folder.")
+    if load_site(folder).settings.centre.kind is not SiteKind.TRAINING:
+        raise Conflict("cli.demo.folder", f"{folder} is no training site and stays")
+    shutil.rmtree(folder)

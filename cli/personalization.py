@@ -1,0 +1,47 @@
+"""A batch at the station, with virtual cards in place of a reader."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+
+from card_personalization.station import Report
+from cli.wiring import Services
+from operators.statements import Signer
+from pki.errors import HpkiError
+from ra import records
+from ra.records import ApplicationState
+
+
+def waiting_orders(services: Services) -> list[str]:
+    """Return the orders whose application waits for its card."""
+    from ca.records import order_of_application
+
+    with services.store.read() as tx:
+        found = [
+            order_of_application(tx, row.ref)
+            for row in records.applications(tx, [ApplicationState.ISSUING])
+        ]
+    return [order.id for order in found if order is not None]
+
+
+def personalize_all(
+    services: Services, signer: Signer, orders: Sequence[str]
+) -> Iterator[Report | HpkiError]:
+    """Open one batch and yield each order's report, or what stopped it."""
+    batch = services.orders.open_batch(signer, orders, secrets.token_hex(8))
+    for order_id in orders:
+        try:
+            card = services.stock.reserve(order_id)
+            chip_serial = (
+                card.chip_serial
+                if card is not None
+                else services.stock.make_virtual(signer.operator_id)
+            )
+            transport = services.stock.insert_virtual(chip_serial)
+            try:
+                yield services.station.personalize(order_id, transport, batch, lambda _: None)
+            finally:
+                transport.close()
+        except HpkiError as error:
+            yield error

@@ -1,0 +1,40 @@
+"""Reports written to files."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from cli.output import write_output
+from cli.transcripts import imprint
+from cli.wiring import Services, now
+from pki.validity import japan_date
+from reports.csvfile import prefectures_csv
+from reports.issuance import MEASURE, cards_by_prefecture
+from reports.jsonfile import prefectures_json
+from reports.prefectures import PrefectureReport, prefecture_report
+from reports.render import prefectures_html
+
+
+def report_prefectures(
+    services: Services, as_of: date | None, folder: Path | None
+) -> tuple[PrefectureReport, list[Path]]:
+    """Write the report of cards by prefecture as HTML, CSV and JSON, replacing the day's own."""
+    day = as_of or japan_date(now())
+    with services.store.read() as tx:
+        counts = cards_by_prefecture(tx, day)
+    report = prefecture_report(counts, day, MEASURE)
+    stamp = imprint(services)
+    target = folder or services.site.path("reports")
+    paths = [target / f"prefectures-{day}.{ending}" for ending in ("html", "csv", "json")]
+    for path, octets in zip(
+        paths,
+        (
+            prefectures_html(report, stamp),
+            prefectures_csv(report, stamp),
+            prefectures_json(report, stamp),
+        ),
+        strict=True,
+    ):
+        write_output(path, octets, replace=True)
+    return report, paths

@@ -1,0 +1,126 @@
+"""Secrets resolved from their references, and operators' keys unlocked, once a process."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import stat
+import sys
+from dataclasses import dataclass, field
+from getpass import getpass
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from cli.config import SecretReference, Site
+from keys.files import FileKeyBackend
+from operators.statements import KeySigner
+from pki.errors import InvalidInput, Refused, Unavailable
+from policies.site import SiteKind
+
+_PR_SET_DUMPABLE = 4
+_MAX_OCTETS = 4096
+
+
+def keep_memory_private() -> None:
+    """Forbid core files and reading of this process's memory by others of the same user."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+@dataclass
+class Vault:
+    """Resolves the secret references of one site and remembers what was typed."""
+
+    site: Site
+    _typed: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    def ca_keys(self) -> bytes:
+        """Return the passphrase of the CA keys."""
+        return self._resolve(self.site.settings.secrets.ca_keys, "CA keys")
+
+    def card_master(self) -> bytes:
+        """Return the card master key, written as hexadecimal digits."""
+        text = self._resolve(self.site.settings.secrets.cards, "card master key")
+        try:
+            return bytes.fromhex(text.decode())
+        except ValueError:
+            raise InvalidInput(
+                "cli.secret.form", "the card master key is not written in hexadecimal"
+            ) from None
+
+    def operator(self, name: str) -> bytes:
+        """Return the passphrase of an operator's keys."""
+        return self._resolve(self.site.settings.secrets.operators, name)
+
+    def _resolve(self, reference: SecretReference, name: str) -> bytes:
+        if name not in self._typed:
+            self._typed[name] = self._fetch(reference, name)
+        return self._typed[name]
+
+    def _fetch(self, reference: SecretReference, name: str) -> bytes:
+        if reference.file is not None:
+            return self._read_file(reference.file)
+        if reference.folder is not None:
+            return self._read_file(f"{reference.folder}/{name}")
+        if reference.fd is not None:
+            return _read_descriptor(reference.fd)
+        if reference.env is not None:
+            return self._read_variable(reference.env)
+        if not sys.stdin.isatty():
+            raise Unavailable(
+                "cli.secret.prompt",
+                f"the passphrase of {name} is to be typed, but there is no terminal",
+                "Use a secret reference by file or fd in hpki.toml.",
+            )
+        return getpass(f"Passphrase of {name}: ").encode()
+
+    def _read_file(self, name: str) -> bytes:
+        path = self.site.path(name)
+        try:
+            with path.open("rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                if mode & (stat.S_IRWXG | stat.S_IRWXO):
+                    raise Refused(
+                        "cli.secret.mode",
+                        f"{path} may be read by others",
+                        f"chmod 600 {path}, and change the secret if it was seen.",
+                    )
+                return file.read(_MAX_OCTETS).rstrip(b"\r\n")
+        except OSError as error:
+            raise Unavailable(
+                "cli.secret.file", f"the secret {path} cannot be read: {error.strerror}"
+            ) from None
+
+    def _read_variable(self, name: str) -> bytes:
+        if self.site.settings.centre.kind is not SiteKind.TRAINING:
+            raise Refused("cli.secret.env", "secrets in variables are for training sites only")
+        value = os.environ.get(name)
+        if value is None:
+            raise Unavailable("cli.secret.env", f"the variable {name} is not set")
+        return value.encode()
+
+
+def _read_descriptor(descriptor: int) -> bytes:
+    try:
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            return file.read(_MAX_OCTETS).rstrip(b"\r\n")
+    except OSError as error:
+        raise Unavailable(
+            "cli.secret.fd", f"descriptor {descriptor} cannot be read: {error.strerror}"
+        ) from None
+
+
+def operator_backend(site: Site, vault: Vault) -> FileKeyBackend:
+    """Return the folder of operators' keys: ``NAME.sign`` and ``NAME.seal``."""
+    return FileKeyBackend(
+        site.path("operators"), lambda label: vault.operator(label.rpartition(".")[0])
+    )
+
+
+def unlock(backend: FileKeyBackend, name: str) -> KeySigner:
+    """Return the operator's signer; raises ``Refused`` for a wrong passphrase."""
+    key = backend.open(f"{name}.sign")
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise InvalidInput("cli.operator.key", f"the signing key of {name} is not P-256")
+    return KeySigner(name, key)

@@ -1,0 +1,31 @@
+"""Issuer keys of single cards, derived from one master secret and the chip's serial number."""
+
+from __future__ import annotations
+
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFCMAC, CounterLocation, Mode
+
+from pki.errors import InvalidInput
+
+_KEY_OCTETS = 16
+
+
+def card_key(master: bytes, label: str, chip_serial: str) -> bytes:
+    """Return the 16-octet AES key of one card for one use.
+
+    ``master``: 16 or 32 octets; ``chip_serial`` in hexadecimal. Source: NIST SP 800-108, KDF in
+    counter mode with AES-CMAC, label and context as given.
+    """
+    if len(master) not in (16, 32):
+        raise InvalidInput("keys.card_master", "the card master key has 16 or 32 octets")
+    return KBKDFCMAC(
+        algorithm=AES,
+        mode=Mode.CounterMode,
+        length=_KEY_OCTETS,
+        rlen=4,
+        llen=4,
+        location=CounterLocation.BeforeFixed,
+        label=label.encode(),
+        context=bytes.fromhex(chip_serial),
+        fixed=None,
+    ).derive(master)

@@ -1,0 +1,53 @@
+"""Checks an examination consists of, and the codes of a refusal, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from pki.errors import InvalidInput
+from policies.profiles import policy_data
+from policies.schema import Strict, load_toml
+
+
+class CheckRule(Strict):
+    """One check and its usual method by channel."""
+
+    kind: str
+    japanese: str
+    method: Mapping[str, str]
+    administrator_only: bool
+
+
+class RefusalCode(Strict):
+    """Why an application is refused."""
+
+    code: str
+    english: str
+    japanese: str
+
+
+class _Table(Strict):
+    check: tuple[CheckRule, ...]
+    refusal: tuple[RefusalCode, ...]
+
+
+@cache
+def _table() -> _Table:
+    return load_toml(_Table, policy_data("checks.toml"), "checks.toml", "policies.checks")
+
+
+def checks_for(*, administrator: bool) -> tuple[CheckRule, ...]:
+    """Return the checks an application needs."""
+    return tuple(rule for rule in _table().check if administrator or not rule.administrator_only)
+
+
+def refusal_code(code: str) -> RefusalCode:
+    """Return the refusal of that code; raises ``InvalidInput`` with the known ones as a hint."""
+    for entry in _table().refusal:
+        if entry.code == code:
+            return entry
+    known = ", ".join(f"{entry.code} {entry.english}" for entry in _table().refusal)
+    raise InvalidInput(
+        "policies.refusal.unknown", f"there is no refusal code {code!r}", f"Known: {known}."
+    )

@@ -1,0 +1,109 @@
+"""The dossier of an application, computed from its rows each time it is needed."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+from ca.dossier import Content, Dossier, current_profiles
+from pki.errors import InvalidInput
+from policies.hcroles import DIRECTOR_UNIT, hc_role_table
+from policies.profiles import Purpose, certificate_profile
+from policies.site import DEMO, SiteKind
+from ra import records
+from ra.records import Application, Person, PersonVersion
+from store.database import Transaction
+
+_PERSON_FIELDS = (
+    "kanji_name",
+    "kana_name",
+    "romaji_name",
+    "former_surname",
+    "postal_code",
+    "address",
+    "telephone",
+    "email",
+)
+_APPLICATION_FIELDS = (
+    "type",
+    "channel",
+    "received_on",
+    "profession",
+    "registration_number",
+    "registration_date",
+    "director_role",
+    "institution_ja",
+    "institution_en",
+    "work_prefecture",
+    "municipality",
+    "member_id",
+    "terms_version",
+)
+
+
+def compute_dossier(tx: Transaction, application: Application, kind: SiteKind) -> Dossier:
+    """Return the dossier as the rows are now."""
+    person = tx.get_one(Person, application.person_id)
+    version = records.version_of(tx, person.id)
+    values: dict[str, Any] = {name: getattr(version, name) for name in _PERSON_FIELDS}
+    values |= {name: getattr(application, name) for name in _APPLICATION_FIELDS}
+    values["birth_date"] = person.birth_date
+    return Dossier(
+        application_ref=application.ref,
+        attempt=1,
+        content=content(application, version, kind),
+        fields=_salted(values, application.salt),
+        documents=tuple(records.documents_of(tx, application.ref)),
+        checks={
+            check.kind: f"{check.method}:{check.result}"
+            for check in records.checks_of(tx, application.ref)
+        },
+    )
+
+
+def content(application: Application, version: PersonVersion, kind: SiteKind) -> Content:
+    """Return what will be certified.
+
+    O and OU stand only with an administrator role, where they must; outside production O says
+    DEMO. The person's names stand as examined.
+    """
+    table = hc_role_table()
+    wanted = [application.profession]
+    if application.director_role:
+        wanted.append(application.director_role)
+    roles = [table.role_of(japanese) for japanese in wanted]
+    if None in roles:
+        raise InvalidInput("ra.role.unknown", f"no hcRole is known for {' or '.join(wanted)}")
+    director = application.director_role is not None
+    mark = "" if kind is SiteKind.PRODUCTION else f"{DEMO} "
+    return Content(
+        holder_id=application.person_id,
+        common_name=version.romaji_name,
+        organization=f"{mark}{application.institution_en}" if director else None,
+        organizational_unit=DIRECTOR_UNIT if director else None,
+        japanese_organization=f"{mark}{application.institution_ja}" if director else None,
+        japanese_name=version.kanji_name,
+        roles=tuple(role for role in roles if role is not None),
+        profiles=current_profiles(),
+        validity_years=certificate_profile("ee-sign").validity.max_years,
+    )
+
+
+def purposes() -> tuple[Purpose, ...]:
+    """Return the purposes every card gets a certificate for."""
+    return tuple(current_profiles())
+
+
+def _salted(values: Mapping[str, Any], salt: str) -> dict[str, str]:
+    """Digest each field under the application's salt, which is erased with it."""
+    key = bytes.fromhex(salt)
+    return {
+        name: hmac.new(key, f"{name}={_text(value)}".encode(), hashlib.sha256).hexdigest()
+        for name, value in values.items()
+    }
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,186 @@
+"""Examination and decision: two people, each signing the digest of the whole file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from audit.trail import Event, Trail
+from ca import orders as ca_orders
+from ca.dossier import Dossier, changed_parts, parse_dossier
+from ca.orders import Orders
+from ca.records import Order
+from operators.directory import Directory
+from operators.statements import Decision, Signer, StatementType
+from pki.errors import Conflict, InvalidInput, NotFound, Refused
+from policies.checks import checks_for, refusal_code
+from policies.roles import Role
+from policies.site import SiteKind
+from ra import records
+from ra.dossiers import compute_dossier
+from ra.records import Application, ApplicationState, Check, CheckResult
+from ra.states import move
+from store.database import Store, Transaction
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Examines, approves and rejects applications."""
+
+    store: Store
+    trail: Trail
+    directory: Directory
+    orders: Orders
+    kind: SiteKind
+
+    def examine(
+        self, ref: str, examiner: Signer, failures: Mapping[str, str] | None = None
+    ) -> Application:
+        """Record every check with its result and sign the file as seen.
+
+        ``failures`` maps the kind of each failed check to a note; the others are OK by the
+        channel's usual method.
+        """
+        failures = dict(failures or {})
+        with self.store.begin() as tx:
+            application = find_application(tx, ref)
+            role = move(application, ApplicationState.EXAMINED)
+            for rule in checks_for(administrator=application.director_role is not None):
+                note = failures.pop(rule.kind, None)
+                tx.add(
+                    Check(
+                        application_ref=ref,
+                        kind=rule.kind,
+                        method=rule.method[application.channel],
+                        result=CheckResult.OK if note is None else CheckResult.FAIL,
+                        note=note or "",
+                        examiner=examiner.operator_id,
+                    )
+                )
+            if failures:
+                raise InvalidInput(
+                    "ra.check.unknown", f"{ref} has no check {', '.join(sorted(failures))}"
+                )
+            tx.flush()
+            dossier = compute_dossier(tx, application, self.kind)
+            decision = ca_orders.examination(ref, dossier.digest())
+            statement = self.directory.state(tx, examiner, decision)
+            application.dossier = dossier.octets().decode()
+            application.examination_id = statement.id
+            self._enter(tx, "APP.EXAMINED", ref, examiner, role, dossier, statement.id)
+            return application
+
+    def approve(self, ref: str, approver: Signer) -> Order:
+        """Decide to issue, and hand the self-contained order over.
+
+        Raises ``Refused`` for a failed check, the examiner's own approval, or a file changed since
+        the examination, whose changed parts are named.
+        """
+        with self.store.begin() as tx:
+            application = find_application(tx, ref)
+            move(application, ApplicationState.ISSUING)
+            failed = [
+                check.kind
+                for check in records.checks_of(tx, ref)
+                if check.result is not CheckResult.OK
+            ]
+            if failed:
+                raise Refused(
+                    "ra.check.failed",
+                    f"{ref} failed {', '.join(failed)}",
+                    "Reject it: `hpki ra reject`.",
+                )
+            dossier = self._unchanged(tx, application, application.dossier)
+            decision = ca_orders.approval(ref, dossier.digest())
+            statement = self.directory.state(tx, approver, decision)
+            self._enter(tx, "APP.DECIDE", ref, approver, Role.RA_APPROVER, dossier, statement.id)
+            return self.orders.accept(tx, dossier, (application.examination_id or "", statement.id))
+
+    def reject(self, ref: str, approver: Signer, code: str, reason: str = "") -> Application:
+        """Decide not to issue, with a refusal code; R99 wants a reason in words."""
+        entry = refusal_code(code)
+        if entry.code == "R99" and not reason:
+            raise InvalidInput("ra.reject.reason", "the refusal R99 wants a reason in words")
+        with self.store.begin() as tx:
+            application = find_application(tx, ref)
+            role = move(application, ApplicationState.REJECTED)
+            dossier = self._unchanged(tx, application, application.dossier)
+            decision = Decision(
+                StatementType.REJECTION,
+                "application",
+                ref,
+                dossier.digest(),
+                code,
+                Role.RA_APPROVER,
+                reason=reason,
+            )
+            statement = self.directory.state(tx, approver, decision)
+            application.reject_code = code
+            self._enter(tx, "APP.DECIDE", ref, approver, role, dossier, statement.id, refusal=code)
+            return application
+
+    def verify_order(self, tx: Transaction, order: Order) -> None:
+        """Raise ``Refused`` naming what changed in the file since the order was approved."""
+        self._unchanged(tx, find_application(tx, order.application_ref), order.dossier)
+
+    def verify_order_now(self, order_id: str) -> None:
+        """Verify an order in a transaction of its own, before it is issued without a card."""
+        with self.store.read() as tx:
+            self.verify_order(tx, ca_orders.find_order(tx, order_id))
+
+    def mark_personalised(self, tx: Transaction, ref: str) -> None:
+        """Note that the card of the application is finished."""
+        move(find_application(tx, ref), ApplicationState.PERSONALISED)
+
+    def _unchanged(
+        self, tx: Transaction, application: Application, seen_json: str | None
+    ) -> Dossier:
+        if seen_json is None:
+            raise Conflict("ra.dossier.none", f"{application.ref} was not examined")
+        seen = parse_dossier(seen_json.encode())
+        now = replace(compute_dossier(tx, application, self.kind), attempt=seen.attempt)
+        changed = changed_parts(seen, now)
+        if changed:
+            raise Refused(
+                "ra.dossier.changed",
+                f"{application.ref} has changed since it was signed: {', '.join(changed)}",
+                "Nothing is issued on it; find out who changed it, then let it be examined again.",
+            )
+        return seen
+
+    def _enter(
+        self,
+        tx: Transaction,
+        code: str,
+        ref: str,
+        signer: Signer,
+        role: Role,
+        dossier: Dossier,
+        statement_id: str,
+        refusal: str = "",
+    ) -> None:
+        self.trail.append(
+            tx,
+            Event(
+                code,
+                "application",
+                ref,
+                actor=signer.operator_id,
+                actor_role=role,
+                detail={
+                    "dossier": dossier.digest(),
+                    "statement": statement_id,
+                    "refusal": refusal,
+                },
+            ),
+        )
+
+
+def find_application(tx: Transaction, ref: str) -> Application:
+    """Return the application, or raise ``NotFound``."""
+    application = tx.get(Application, ref)
+    if application is None:
+        raise NotFound(
+            "ra.application.unknown", f"there is no application {ref!r}", "See `hpki ra list`."
+        )
+    return application

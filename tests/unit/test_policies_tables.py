@@ -1,0 +1,224 @@
+"""Strict reading of data files; grounds, roles, profiles, DEMO marks."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Literal
+
+import pytest
+from cryptography import x509
+
+from pki.errors import InvalidInput, NotFound, Refused
+from pki.names import distinguished_name
+from pki.reasons import Reason
+from policies.grounds import ground, grounds, reason_on_list
+from policies.profiles import Level, Purpose, certificate_profile, crl_profile, policy_data
+from policies.roles import Role, conflicting_pair, japanese_name
+from policies.schema import Strict, load_toml
+from policies.site import SiteKind, verify_demo_marks
+
+
+class Inner(Strict):
+    number: int
+
+
+class Outer(Strict):
+    name: str
+    inner: tuple[Inner, ...] = ()
+
+
+def read(text: str | bytes) -> Outer:
+    octets = text if isinstance(text, bytes) else text.encode()
+    return load_toml(Outer, octets, "the file", "test.file")
+
+
+def test_a_sound_file() -> None:
+    assert read('name = "x"\n[[inner]]\nnumber = 1') == Outer(name="x", inner=(Inner(number=1),))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('name = "x"\nnmae = "y"', "the file: unknown key nmae"),
+        ('name = "x"\n[[inner]]\nnumber = 1\nsize = 2', "the file: unknown key inner.0.size"),
+        ('name = "x"\n[[inner]]\nnumber = 1\n[[inner]]', "the file: inner.1.number: "),
+        ("", "the file: name: Field required"),
+        ("name = 1", "the file: name: Input should be a valid string"),
+        ('name = "x', "the file is not TOML: "),
+        ('name = "x"\nname = "y"', "the file is not TOML: "),
+        (b'name = "\xff"', "the file is not UTF-8 at octet 8"),
+        ("a = " + "[" * 5000, "the file is "),
+        (b"#" * (1024 * 1024 + 1), "the file is larger than"),
+    ],
+)
+def test_faults_are_named_with_their_place(text: str | bytes, message: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        read(text)
+    assert refusal.value.code == "test.file"
+    assert refusal.value.text.startswith(message)
+
+
+def test_values_cannot_be_changed() -> None:
+    value = read('name = "x"')
+    with pytest.raises(ValueError, match="frozen"):
+        value.name = "y"  # type: ignore[misc]
+
+
+RFC_5280: dict[str, int | None] = {
+    "S01_KEY_COMPROMISE": 1,
+    "S02_CARD_LOST": 1,
+    "S03_PIN_LEAK": 1,
+    "S04_STOP_USE": 5,
+    "S05_NAME_CHANGE": 3,
+    "S06_CARD_DAMAGED": 4,
+    "S07_MEMBER_CHANGE": 4,
+    "S08_CARD_LOCKED": 4,
+    "S09_RENEWED": 4,
+    "S10_LEFT_POST": 3,
+    "S11_NO_REASON": None,
+    "R01_DEATH": 5,
+    "C01_QUAL_LOST": 9,
+    "C03_NOT_RECEIVED": None,
+    "C04_MISISSUE": 4,
+    "C05_OBLIGATION": 9,
+    "C06_FALSE_APPLICATION": 9,
+    "C07_TEMP_DOCS": 9,
+    "C11_POLICY_OTHER": None,
+    "C12_CARD_SCRAPPED": 4,
+}
+
+
+def test_grounds_and_their_reasons() -> None:
+    assert {one.code: reason_on_list(one, "rfc5280") for one in grounds()} == RFC_5280
+    observed: Literal["observed"] = "observed"
+    assert {reason_on_list(one, observed) for one in grounds()} == {Reason.CESSATION_OF_OPERATION}
+    assert all(one.limit_hours > 0 for one in grounds())
+    assert ground("S02_CARD_LOST").limit_hours == 2
+
+
+def test_an_unknown_ground_lists_the_known() -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        ground("S99")
+    assert refusal.value.code == "policies.ground.unknown"
+    assert "S02_CARD_LOST" in refusal.value.hint
+
+
+CONFLICTS = {
+    *(("AUDITOR", role.value) for role in Role if role is not Role.AUDITOR),
+    ("LOG_REVIEWER", "SYS_ADMIN"),
+    ("LOG_REVIEWER", "IA_OPERATOR"),
+    ("LOG_REVIEWER", "RA_EXAMINER"),
+    ("LOG_REVIEWER", "RA_APPROVER"),
+    ("LOG_REVIEWER", "REV_OFFICER"),
+    ("LOG_REVIEWER", "KEY_CUSTODIAN"),
+    ("LOG_REVIEWER", "CARD_OPERATOR"),
+    ("LOG_REVIEWER", "PIN_OPERATOR"),
+    ("RA_EXAMINER", "RA_APPROVER"),
+    ("RA_APPROVER", "IA_OPERATOR"),
+    ("RA_APPROVER", "LRA_RECEPTION"),
+    ("CARD_OPERATOR", "PIN_OPERATOR"),
+    ("SYS_ADMIN", "RA_APPROVER"),
+    ("SYS_ADMIN", "KEY_CUSTODIAN"),
+    ("SYS_ADMIN", "REV_OFFICER"),
+    ("KEY_CUSTODIAN", "ROOM_GUARD"),
+    ("REV_OFFICER", "IA_OPERATOR"),
+    ("CA_MANAGER", "IA_OPERATOR"),
+    ("CA_MANAGER", "SYS_ADMIN"),
+    ("CA_MANAGER", "KEY_CUSTODIAN"),
+}
+PAIRS = {frozenset(pair) for pair in CONFLICTS}
+
+
+def test_every_pair_of_roles() -> None:
+    for one, other in combinations(Role, 2):
+        wanted = frozenset((one.value, other.value)) in PAIRS
+        assert (conflicting_pair([one, other]) is not None) is wanted, (one, other)
+        assert (conflicting_pair([other, one]) is not None) is wanted, (other, one)
+
+
+def test_single_roles_and_larger_sets() -> None:
+    for role in Role:
+        assert conflicting_pair([role, role]) is None
+        assert japanese_name(role)
+    assert conflicting_pair([]) is None
+    found = conflicting_pair([Role.HELPDESK, Role.RA_APPROVER, Role.RA_EXAMINER])
+    assert set(found or ()) == {Role.RA_EXAMINER, Role.RA_APPROVER}
+
+
+@pytest.mark.parametrize("kind", [SiteKind.TRIAL, SiteKind.TRAINING])
+def test_demo_marks_outside_production(kind: SiteKind) -> None:
+    assert kind.banner
+    for name in (
+        distinguished_name(organization="DEMO Centre", common_name="HPKI-01-DEMO_X-forNonRepudiation"),
+        distinguished_name(organization="DEMO", organizational_units=["Bureau", "DEMO Root"]),
+        distinguished_name(organization="DEMO Hospital", common_name="Taro Yamada"),
+        distinguished_name(common_name="Taro Yamada", serial_number="D1"),
+    ):
+        verify_demo_marks(kind, name)
+        if name.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME):
+            assert_refused(SiteKind.PRODUCTION, name)
+    for name in (
+        distinguished_name(organization="Centre", common_name="HPKI-01-DEMO_X-forNonRepudiation"),
+        distinguished_name(organization="DEMO Centre", common_name="HPKI-01-X-forNonRepudiation"),
+        distinguished_name(organization="DEMO", organizational_units=["DEMO Bureau", "Root"]),
+        distinguished_name(organization="Hospital", common_name="Taro Yamada"),
+        distinguished_name(organization="Demo Hospital", common_name="Taro Yamada"),
+    ):
+        assert_refused(kind, name)
+
+
+def test_production_says_demo_nowhere_in_ca_names() -> None:
+    verify_demo_marks(
+        SiteKind.PRODUCTION,
+        distinguished_name(organization="Centre", common_name="HPKI-01-X-forNonRepudiation"),
+    )
+    verify_demo_marks(SiteKind.PRODUCTION, distinguished_name(common_name="Demo DEMO"))
+    assert SiteKind.PRODUCTION.banner is None
+
+
+def assert_refused(kind: SiteKind, name: x509.Name) -> None:
+    with pytest.raises(Refused) as refusal:
+        verify_demo_marks(kind, name)
+    assert refusal.value.code == "policies.demo_mark"
+
+
+def test_profiles_of_the_four_kinds() -> None:
+    policy = {
+        "sub-ca-sign": "1.2.392.100495.1.5.1.1.",
+        "sub-ca-auth": "1.2.392.100495.1.5.1.2.",
+        "ee-sign": "1.2.392.100495.1.5.1.1.",
+        "ee-auth": "1.2.392.100495.1.5.1.2.",
+    }
+    for profile_id, arc in policy.items():
+        profile = certificate_profile(profile_id)
+        assert profile.id == profile_id
+        assert profile.certificate_policies is not None
+        assert profile.certificate_policies.oid(SiteKind.PRODUCTION) == arc + "3.1"
+        for kind in (SiteKind.TRIAL, SiteKind.TRAINING):
+            assert profile.certificate_policies.oid(kind) == arc + "0.1"
+        purpose = Purpose.SIGN if "sign" in profile_id else Purpose.AUTH
+        assert profile.purpose is purpose
+    root = certificate_profile("root")
+    assert (root.level, root.purpose, root.certificate_policies) == (Level.ROOT, None, None)
+    assert crl_profile("crl-root").scopes == ("RARL", "SARL")
+    assert crl_profile("crl-sub-ca").validity_hours == 96
+
+
+@pytest.mark.parametrize("profile_id", ["", "nothing", "../grounds", "root.toml", "crl-root\0"])
+def test_an_unknown_profile(profile_id: str) -> None:
+    with pytest.raises(NotFound) as refusal:
+        certificate_profile(profile_id)
+    assert "ee-sign" in refusal.value.hint
+
+
+def test_a_list_profile_is_no_certificate_profile() -> None:
+    with pytest.raises(InvalidInput):
+        certificate_profile("crl-root")
+    with pytest.raises(InvalidInput):
+        crl_profile("root")
+
+
+def test_every_rule_of_the_profiles_has_a_source() -> None:
+    for profile_id in ("root", "sub-ca-sign", "sub-ca-auth", "ee-sign", "ee-auth"):
+        text = policy_data(f"profiles/{profile_id}.toml").decode()
+        assert text.count("\n[") == text.count("\nsource = ") == text.count("\nfirm = ")
