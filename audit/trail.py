@@ -8,6 +8,7 @@ digests, never values, secrets or keys.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ from store.database import Store, Transaction
 
 _FIRST = "0" * 64
 _PAGE = 1000
+_ANCHOR = re.compile(r"[0-9]{1,18}:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -153,13 +155,13 @@ def _head(tx: Transaction, *, lock: bool = False) -> TrailHead:
 
 def parse_anchor(text: str) -> Head:
     """Return the head written as ``SEQ:HASH``; raises ``InvalidInput``."""
-    seq, _, value = text.partition(":")
-    if not seq.isdigit() or len(value) != 64 or set(value) - set("0123456789abcdef"):
+    if not _ANCHOR.fullmatch(text):
         raise InvalidInput(
             "audit.anchor.form",
             f"{text!r} is no anchor",
             "Give it as SEQ:HASH, as `hpki audit verify` prints it.",
         )
+    seq, _, value = text.partition(":")
     return Head(int(seq), value)
 
 

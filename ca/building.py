@@ -15,7 +15,7 @@ from ca.dossier import Content
 from pki import extensions
 from pki.errors import InvalidInput
 from pki.names import with_common_name
-from pki.signing import IssuerPublicKey, hash_of, placeholder_key
+from pki.signing import IssuerPublicKey, assemble, hash_of, placeholder_key, sign
 from policies.profiles import CertificateProfile
 from policies.site import SiteKind
 
@@ -104,6 +104,15 @@ def root_twin(
         alternative = x509.SubjectAlternativeName([x509.DirectoryName(japanese_name)])
         builder = builder.add_extension(alternative, profile.subject_alt_name.critical)
     return _twin(builder, public_key)
+
+
+def twin_of(tbs_der: bytes, issuer_key: IssuerPublicKey) -> x509.Certificate:
+    """Return stored to-be-signed bytes as a twin again; raises ``InvalidInput`` for others."""
+    unsigned = assemble(tbs_der, issuer_key, sign(placeholder_key(issuer_key), tbs_der))
+    try:
+        return x509.load_der_x509_certificate(unsigned)
+    except ValueError as error:
+        raise InvalidInput("ca.tbs", f"the stored bytes are no certificate: {error}") from None
 
 
 def spki_der(public_key: IssuerPublicKey) -> bytes:

@@ -13,7 +13,7 @@ from cryptography import x509
 from audit.canonical import canonical_json
 from audit.trail import Event, Trail
 from ca import records
-from ca.building import Period, root_twin, spki_der, sub_ca_twin
+from ca.building import Period, root_twin, spki_der, sub_ca_twin, twin_of
 from ca.issuance import Acting, Issuance, Prepared, issuer_certificate
 from ca.records import Ceremony, Certificate, CertificateState, Issuer
 from keys.backend import KeySpec, PrivateKey
@@ -179,12 +179,31 @@ class Ceremonies:
             reserved = _reservation(tx, entry)
         if issuer.certificate_der is not None:
             return
+        key = self._key(entry, acting)
         if reserved is None:
-            key = self._key(entry, acting)
-            prepared = self._prepare(entry, key)
+            now = whole_seconds(self.clock())
+            period = ca_period(now, entry.validity_years)
+            prepared = self._prepare(entry, key, self.issuance.new_serial(), period)
             with self.store.begin() as tx:
                 reserved = self.issuance.reserve(tx, prepared, acting)
+        else:
+            self._verify_reserved(entry, key, reserved)
         self.issuance.finish(reserved, acting)
+
+    def _verify_reserved(self, entry: CaScript, key: PrivateKey, row: Certificate) -> None:
+        """Raise ``Refused`` unless the stored bytes are what the file makes with this key."""
+        with self.store.read() as tx:
+            parent = tx.get_one(Issuer, entry.issuer or entry.id)
+        issuer_key = (
+            key.public_key() if entry.issuer is None else self.issuance.facts(parent).public_key
+        )
+        stored = twin_of(row.tbs_der, issuer_key)
+        period = Period(stored.not_valid_before_utc, stored.not_valid_after_utc)
+        again = self._prepare(entry, key, stored.serial_number, period)
+        if again.twin.tbs_certificate_bytes != row.tbs_der:
+            raise Refused(
+                "ca.issue.differs", f"the stored bytes of {entry.id} are not the ceremony file's"
+            )
 
     def _key(self, entry: CaScript, acting: Acting) -> PrivateKey:
         keys = self.issuance.keys
@@ -209,13 +228,10 @@ class Ceremonies:
             )
         return key
 
-    def _prepare(self, entry: CaScript, key: PrivateKey) -> Prepared:
+    def _prepare(self, entry: CaScript, key: PrivateKey, serial: int, period: Period) -> Prepared:
         profile = certificate_profile(entry.profile)
-        now = whole_seconds(self.clock())
-        period = ca_period(now, entry.validity_years)
         subject = entry.subject.x509()
         public_key = key.public_key()
-        serial = self.issuance.new_serial()
         if entry.issuer is None:
             japanese = entry.japanese_name.x509() if entry.japanese_name else None
             own_list = entry.own_list_uri or entry.crl_uri

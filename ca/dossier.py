@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from cryptography import x509
+from pydantic import Field
 
 from audit.canonical import canonical_json, digest
 from pki.errors import InvalidInput
@@ -38,7 +39,7 @@ class Content(Strict):
     japanese_name: str | None
     roles: tuple[str, ...]
     profiles: Mapping[Purpose, str]
-    validity_years: int
+    validity_years: int = Field(ge=1, le=100)
 
     def subject(self) -> x509.Name:
         """Return the subject of every certificate of the order."""

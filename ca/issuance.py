@@ -132,7 +132,9 @@ class Issuance:
         certificate = x509.load_der_x509_certificate(certificate_der)
         if certificate.tbs_certificate_bytes != row.tbs_der:
             raise Refused("ca.sign.differs", "what was signed is not what was stored")
-        verify_signature(public_key, certificate.signature, row.tbs_der)
+        self_signed = issuer.certificate_der is None
+        signer = certificate if self_signed else issuer_certificate(issuer)
+        verify_signature(signer.public_key(), certificate.signature, row.tbs_der)
         with self.store.begin() as tx:
             stored = tx.get_one(Certificate, row.id)
             if stored.state is CertificateState.ISSUED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography import x509
@@ -13,7 +13,7 @@ from cryptography import x509
 from audit.canonical import canonical_json, digest
 from audit.trail import Event, Trail
 from ca import records
-from ca.building import IssuerFacts, Period, end_entity_twin
+from ca.building import IssuerFacts, Period, end_entity_twin, twin_of
 from ca.dossier import Dossier, parse_dossier
 from ca.issuance import Acting, Issuance, Prepared
 from ca.records import (
@@ -97,6 +97,12 @@ class Orders:
         previous = records.order_of_application(tx, dossier.application_ref)
         if previous is not None and previous.attempt >= dossier.attempt:
             raise Conflict("ca.order.exists", f"{dossier.application_ref} was ordered already")
+        if previous is not None and _lives(tx, previous):
+            raise Conflict(
+                "ca.order.lives",
+                f"the order {previous.id} has certificates that are not revoked",
+                "Revoke its carrier first: there are never two living cards for one application.",
+            )
         order = Order(
             id=f"{dossier.application_ref}.{dossier.attempt}",
             application_ref=dossier.application_ref,
@@ -159,11 +165,12 @@ class Orders:
             raise Refused(
                 "ca.csr.subject", "the request names another subject than the order certifies"
             )
-        twin = self._twin(dossier, purpose, public_key, self.issuance.facts(issuer))
+        facts = self.issuance.facts(issuer)
+        period = end_entity_period(self.clock(), dossier.content.validity_years)
+        serial = self.issuance.new_serial()
+        twin = self._twin(dossier, purpose, facts, public_key, serial, period)
         profile = certificate_profile(_profile_id(dossier, purpose))
-        return self.issuance.judge(
-            issuer.id, profile, twin, self.issuance.facts(issuer).certificate
-        )
+        return self.issuance.judge(issuer.id, profile, twin, facts.certificate)
 
     def issue(
         self,
@@ -180,8 +187,8 @@ class Orders:
         is the same one.
         """
         with self.store.begin() as tx:
-            acting = self._verify_for_issue(tx, order_id, batch)
-            acting = _with_place(acting, order_id, carrier.id, purpose)
+            dossier, acting = self._verify_for_issue(tx, order_id, batch)
+            acting = replace(acting, order_id=order_id, carrier_id=carrier.id, usage=purpose)
             row = _reserved(tx, carrier, purpose)
             if row is None:
                 _place_carrier(tx, carrier, order_id)
@@ -192,9 +199,38 @@ class Orders:
                     f"serial {row.serial} was reserved for another key and may have been issued",
                     "Revoke the carrier, then order a new attempt.",
                 )
+            self._verify_content(tx, dossier, purpose, row)
         return self.issuance.finish(row, acting)
 
-    def _verify_for_issue(self, tx: Transaction, order_id: str, batch: Batch) -> Acting:
+    def _verify_content(
+        self, tx: Transaction, dossier: Dossier, purpose: Purpose, row: Certificate
+    ) -> None:
+        """Raise ``Refused`` unless the stored bytes are what the order makes of its content.
+
+        They are made again from the order with the key, serial and period that stand in them, so
+        neither another order's twin nor a row written past this program is ever signed.
+        """
+        issuer = records.issuer_for(tx, purpose)
+        if issuer is None or issuer.id != row.issuer_id:
+            raise Refused("ca.issue.differs", "the certificate is not of the purpose's CA")
+        facts = self.issuance.facts(issuer)
+        stored = twin_of(row.tbs_der, facts.public_key)
+        period = Period(stored.not_valid_before_utc, stored.not_valid_after_utc)
+        public_key: IssuerPublicKey = stored.public_key()  # type: ignore[assignment]
+        again = self._twin(dossier, purpose, facts, public_key, stored.serial_number, period)
+        years = dossier.content.validity_years
+        if again.tbs_certificate_bytes != row.tbs_der or (
+            period != end_entity_period(period.not_before, years)
+        ):
+            raise Refused(
+                "ca.issue.differs",
+                f"what would be signed is not what the order {dossier.application_ref} says",
+                "Nothing was signed; keep the store and call the auditor.",
+            )
+
+    def _verify_for_issue(
+        self, tx: Transaction, order_id: str, batch: Batch
+    ) -> tuple[Dossier, Acting]:
         order = find_order(tx, order_id)
         dossier = parse_dossier(order.dossier.encode())
         if dossier.digest() != order.digest:
@@ -206,7 +242,7 @@ class Orders:
             raise Refused("ca.batch.order", f"the order {order_id} is not in the batch")
         if executor == approver:
             raise Refused("ca.separation", f"{executor} approved this file and may not execute it")
-        return Acting(
+        return dossier, Acting(
             actor=executor,
             actor_role=Role.IA_OPERATOR,
             co_actor=approver,
@@ -219,21 +255,30 @@ class Orders:
         ref, seen = dossier.application_ref, dossier.digest()
         examiner = self.directory.verify_kept(tx, statement_ids[0], examination(ref, seen))
         approver = self.directory.verify_kept(tx, statement_ids[1], approval(ref, seen))
+        if self.directory.position(tx, statement_ids[0]) > self.directory.position(
+            tx, statement_ids[1]
+        ):
+            raise Refused("ca.statements.order", f"{ref} was approved before it was examined")
         if examiner == approver:
             raise Refused("ca.separation", f"{examiner} examined this file and may not approve it")
         return approver
 
     def _twin(
-        self, dossier: Dossier, purpose: Purpose, public_key: IssuerPublicKey, issuer: IssuerFacts
+        self,
+        dossier: Dossier,
+        purpose: Purpose,
+        issuer: IssuerFacts,
+        public_key: IssuerPublicKey,
+        serial: int,
+        period: Period,
     ) -> x509.Certificate:
-        content = dossier.content
         return end_entity_twin(
             certificate_profile(_profile_id(dossier, purpose)),
             issuer,
-            content,
+            dossier.content,
             public_key,
-            self.issuance.new_serial(),
-            end_entity_period(self.clock(), content.validity_years),
+            serial,
+            period,
             self.issuance.kind,
         )
 
@@ -282,15 +327,11 @@ def _profile_id(dossier: Dossier, purpose: Purpose) -> str:
     return profile_id
 
 
-def _with_place(acting: Acting, order_id: str, carrier_id: str, purpose: Purpose) -> Acting:
-    return Acting(
-        actor=acting.actor,
-        actor_role=acting.actor_role,
-        co_actor=acting.co_actor,
-        order_id=order_id,
-        carrier_id=carrier_id,
-        usage=purpose,
-        statements=acting.statements,
+def _lives(tx: Transaction, order: Order) -> bool:
+    return any(
+        records.revocation_of(tx, row.id or 0) is None
+        for carrier in records.carriers_of_order(tx, order.id)
+        for row in records.certificates_of_carrier(tx, carrier.id)
     )
 
 
@@ -307,6 +348,12 @@ def _reserved(tx: Transaction, carrier: Carrier, purpose: Purpose) -> Certificat
             if row.state is CertificateState.ISSUED:
                 raise Conflict(
                     "ca.issue.twice", f"{carrier.id} has its {purpose} certificate already"
+                )
+            if row.id is not None and records.revocation_of(tx, row.id) is not None:
+                raise Conflict(
+                    "ca.issue.revoked",
+                    f"serial {row.serial} was revoked before it was issued",
+                    "Revocation is final: order a new attempt on another carrier.",
                 )
             return row
     return None

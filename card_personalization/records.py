@@ -53,7 +53,10 @@ class Run(SQLModel, table=True):
 
 
 class Step(SQLModel, table=True):
-    """One step of a run, written when it begins and again when it ends."""
+    """One step of a run, written when it begins and again when it ends.
+
+    ``detail`` of a verification names the checks that failed.
+    """
 
     __tablename__ = "personalization_step"
 
@@ -108,6 +111,11 @@ def steps_of(tx: Transaction, run_id: str) -> list[Step]:
     """Return the run's steps in order."""
     query = select(Step).where(Step.run_id == run_id).order_by(col(Step.position))
     return list(tx.exec(query))
+
+
+def failed_checks(tx: Transaction, run_id: str) -> str:
+    """Return the checks that the run's card has failed at any time; empty for none."""
+    return ", ".join(step.detail for step in steps_of(tx, run_id) if step.detail)
 
 
 def runs_of(tx: Transaction, chip_serial: str) -> list[Run]:

@@ -79,7 +79,8 @@ class Station:
         """Make the order's card and return its report; a broken run goes on where it stopped.
 
         Raises ``Refused`` when the file changed since its approval or the finished card fails a
-        check, ``Conflict`` for another card than the one reserved or begun, and what the card says.
+        check, now or in an earlier attempt, ``Conflict`` for another card than the one reserved or
+        begun, and what the card says.
         """
         identity = HpkiCard(transport, self.layout).identify()
         run = self._open_run(order_id, identity.chip_serial, batch.executor)
@@ -102,7 +103,7 @@ class Station:
                 work.lock()
         with work.step("VERIFY"):
             checks = work.verify()
-        self._close_run(run, checks)
+        self._close_run(run, batch.executor, checks)
         return Report(run.chip_serial, order_id, work.certificates(), checks)
 
     def _open_run(self, order_id: str, chip_serial: str, operator_id: str) -> Run:
@@ -136,35 +137,46 @@ class Station:
                     started_at=whole_seconds(self.clock()),
                 )
                 tx.add(run)
-                self._enter(tx, "STOCK.OUT", run)
+                self._enter(tx, "STOCK.OUT", run, operator_id)
+            elif failed := records.failed_checks(tx, run.id):
+                raise _failed(run, failed)
             return run
 
-    def _close_run(self, run: Run, checks: tuple[CheckResult, ...]) -> None:
-        failed = [check for check in checks if not check.ok]
-        if failed:
-            raise Refused(
-                "card.verify",
-                f"the card {run.chip_serial} failed {', '.join(one.step for one in failed)}",
-                "Do not hand it over: revoke it with ground C12_CARD_SCRAPPED and destroy it.",
-            )
+    def _close_run(self, run: Run, executor: str, checks: tuple[CheckResult, ...]) -> None:
+        failed = ", ".join(check.step for check in checks if not check.ok)
         with self.store.begin() as tx:
             stored = tx.get_one(Run, run.id)
-            stored.state = RunState.DONE
-            stored.ended_at = whole_seconds(self.clock())
-            tx.get_one(Card, run.chip_serial).state = CardState.PERSONALISED
-            order = find_order(tx, run.order_id)
-            self.examination.mark_personalised(tx, order.application_ref)
-            self._enter(tx, "CARD.PERSONALISE", run, checks=len(checks))
+            if failed:
+                records.steps_of(tx, run.id)[-1].detail = failed
+                self._enter(tx, "CARD.PERSONALISE", run, executor, "FAIL", failed=failed)
+            else:
+                stored.state = RunState.DONE
+                stored.ended_at = whole_seconds(self.clock())
+                tx.get_one(Card, run.chip_serial).state = CardState.PERSONALISED
+                order = find_order(tx, run.order_id)
+                self.examination.mark_personalised(tx, order.application_ref)
+                self._enter(tx, "CARD.PERSONALISE", run, executor, checks=len(checks))
+        if failed:
+            raise _failed(run, failed)
 
-    def _enter(self, tx: Transaction, code: str, run: Run, **detail: object) -> None:
+    def _enter(
+        self,
+        tx: Transaction,
+        code: str,
+        run: Run,
+        executor: str,
+        outcome: str = "OK",
+        **detail: object,
+    ) -> None:
         self.trail.append(
             tx,
             Event(
                 code,
                 "card",
                 run.chip_serial,
-                actor=run.operator_id,
+                actor=executor,
                 actor_role=OperatorRole.IA_OPERATOR,
+                outcome=outcome,
                 detail={"order": run.order_id, "run": run.id, **detail},
             ),
         )
@@ -324,6 +336,14 @@ class _Work:
 
     def _key(self, label: str) -> bytes:
         return card_key(self._station.master(), label, self._run.chip_serial)
+
+
+def _failed(run: Run, checks: str) -> Refused:
+    return Refused(
+        "card.verify",
+        f"the card {run.chip_serial} failed {checks}",
+        "Do not hand it over: revoke it with ground C12_CARD_SCRAPPED and destroy it.",
+    )
 
 
 def pin_envelope_purpose(run: Run) -> bytes:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import ValidationError, model_validator
+from pydantic import ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -24,6 +26,7 @@ from policies.site import SiteKind
 
 FILE_NAME = "hpki.toml"
 _MAX_OCTETS = 256 * 1024
+_STORES = ("sqlite:///", "postgresql+psycopg://")
 
 
 class SecretReference(Strict):
@@ -63,6 +66,16 @@ class StoreSection(Strict):
     """SQLAlchemy URL; a relative SQLite path is relative to the site folder."""
 
     url: str = "sqlite:///store.sqlite"
+
+    @field_validator("url")
+    @classmethod
+    def _known_and_without_password(cls, url: str) -> str:
+        if not url.startswith(_STORES) or url == _STORES[0]:
+            raise ValueError("it is neither sqlite:///FILE nor postgresql+psycopg://…")
+        parts = urlsplit(url)
+        if ":" in parts.netloc.rpartition("@")[0] or "password" in dict(parse_qsl(parts.query)):
+            raise ValueError("it holds a password: leave that to ~/.pgpass or PGPASSFILE")
+        return url
 
 
 class Secrets(Strict):
@@ -131,23 +144,26 @@ def load_site(folder: Path) -> Site:
     Raises ``NotFound`` where there is none, ``InvalidInput`` for a fault in the file or a variable.
     """
     tree = _read(folder / FILE_NAME)
+    variables = _variables()
     try:
-        return Site(folder.resolve(), Settings(**tree))
+        return Site(folder.resolve(), Settings(**_without_overridden_secrets(tree, variables)))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        what = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
+        place = tuple(str(part) for part in first["loc"])
+        unknown = first["type"] == "extra_forbidden"
+        what = "unknown key" if unknown else first["msg"].removeprefix("Value error, ")
+        source = FILE_NAME if not _holds(variables, place) else "a variable HPKI_…"
         raise InvalidInput(
-            "cli.config", f"{FILE_NAME}: {place}: {what}", "Correct the file or the variable."
+            "cli.config",
+            f"{source}: {'.'.join(place)}: {what}",
+            "Correct the file or the variable; `hpki config show` of a sound site shows all keys.",
         ) from None
-    except SettingsError as error:
-        raise InvalidInput("cli.config", f"a HPKI_ variable cannot be read: {error}") from None
 
 
 def origins(site: Site) -> Iterator[tuple[str, str, str]]:
     """Yield key, value (secrets as their reference) and where it came from, for every setting."""
     from_file = InitSettingsSource(Settings, _read(site.folder / FILE_NAME))()
-    from_environment = EnvSettingsSource(Settings, env_prefix="HPKI_", env_nested_delimiter="__")()
+    from_environment = _variables()
     for key, value in _leaves(site.settings.model_dump(mode="json")):
         if value is None or value is False:
             continue
@@ -159,10 +175,39 @@ def origins(site: Site) -> Iterator[tuple[str, str, str]]:
         yield ".".join(key), str(value), origin
 
 
+def _variables() -> dict[str, Any]:
+    """Return what ``HPKI_SECTION__KEY`` variables set; an unknown section is an error."""
+    for name in os.environ:
+        section, nested, _ = name.removeprefix("HPKI_").lower().partition("__")
+        if name.startswith("HPKI_") and nested and section not in Settings.model_fields:
+            raise InvalidInput(
+                "cli.config",
+                f"the variable {name} sets nothing: there is no section {section}",
+                f"Known: {', '.join(Settings.model_fields)}.",
+            )
+    try:
+        return EnvSettingsSource(Settings, env_prefix="HPKI_", env_nested_delimiter="__")()
+    except SettingsError as error:
+        raise InvalidInput(
+            "cli.config", f"a variable cannot be read: {error}", "Write it as HPKI_SECTION__KEY."
+        ) from None
+
+
+def _without_overridden_secrets(
+    tree: Mapping[str, Any], variables: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the file's tree less the references that variables replace whole."""
+    secrets, given = tree.get("secrets"), variables.get("secrets")
+    if not isinstance(secrets, Mapping) or not isinstance(given, Mapping):
+        return dict(tree)
+    return {**tree, "secrets": {key: secrets[key] for key in secrets if key not in given}}
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        octets = path.read_bytes()[: _MAX_OCTETS + 1]
-    except FileNotFoundError:
+        with path.open("rb") as file:
+            octets = file.read(_MAX_OCTETS + 1)
+    except (FileNotFoundError, NotADirectoryError):
         raise NotFound(
             "cli.site.none",
             f"{path.parent} is not a site folder: it has no {FILE_NAME}",
@@ -170,9 +215,11 @@ def _read(path: Path) -> dict[str, Any]:
         ) from None
     except OSError as error:
         raise Unavailable("cli.site.read", f"{path} cannot be read: {error.strerror}") from None
+    if len(octets) > _MAX_OCTETS:
+        raise InvalidInput("cli.config", f"{FILE_NAME} is larger than {_MAX_OCTETS} octets")
     try:
         return tomllib.loads(octets.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InvalidInput("cli.config", f"{FILE_NAME} is not TOML: {error}") from None
 
 

@@ -12,8 +12,9 @@ from card_personalization.records import CardState, cards
 from card_personalization.station import Report
 from cli.config import FILE_NAME, load_site
 from cli.openssl import Verdict, verify_with_openssl
-from cli.output import Bars, bars, read_input, say, show_banner, show_rows
+from cli.output import read_input, say, show_banner, show_rows
 from cli.personalization import personalize_all, waiting_orders
+from cli.progress import Bars, bars
 from cli.reporting import report_prefectures
 from cli.site import make_site
 from cli.transcripts import write_transcript
@@ -52,7 +53,9 @@ def run_demonstration(folder: Path, examples: Path, replace: bool) -> None:
     play = _Play(services, _Staff())
     with bars() as shown:
         play.ceremony(ceremony, shown)
-        report = play.intake(applications, shown)
+    report = play.intake(applications)
+    with bars() as shown:
+        play.decisions(report, shown)
         play.cards(shown)
     play.revocations()
     outputs = play.outputs()
@@ -78,20 +81,33 @@ class _Play:
         held = self.services.ceremonies.hold(octets, people, lambda _: shown.advance(task))
         self.files += write_transcript(self.services, held, "ceremony.toml")
 
-    def intake(self, octets: bytes, shown: Bars) -> ImportReport:
-        services, signer = self.services, self.services.signer(self.staff.reception)
+    def intake(self, octets: bytes) -> ImportReport:
+        """Import the list and show each rejected row with code, text and hint."""
+        services = self.services
+        signer = services.signer(self.staff.reception)
         report = services.intake.import_list(octets, "applications.csv", signer)
+        rows = [
+            {"line": row.line, "code": str(fault.code), "text": fault.text, "hint": fault.hint}
+            for row in report.rows
+            for fault in row.faults
+        ]
+        show_rows(rows, ("line", "code", "text", "hint"), as_json=False)
+        return report
+
+    def decisions(self, report: ImportReport, shown: Bars) -> None:
+        """Examine and approve every application that was taken."""
+        services = self.services
+        examiner = services.signer(self.staff.reception)
+        approver = services.signer(self.staff.approver)
         refs = [
             row.application_ref
             for row in report.rows
             if row.outcome is Outcome.ACCEPTED and row.application_ref is not None
         ]
         for ref in shown.track(refs, len(refs), "審査 examine"):
-            services.examination.examine(ref, signer)
-        approver = services.signer(self.staff.approver)
+            services.examination.examine(ref, examiner)
         for ref in shown.track(refs, len(refs), "承認 approve"):
             services.examination.approve(ref, approver)
-        return report
 
     def cards(self, shown: Bars) -> None:
         services = self.services

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -26,9 +27,12 @@ from cli.commands import (
     revoke,
 )
 
+_USAGE_ERROR = typer.BadParameter.__mro__[1]  # not exported by its own name
+_INTERRUPTED = 130
+_CLOSED_PIPE = 141
+
 app = typer.Typer(
     name="hpki",
-    help="Certification centre for Japan's healthcare PKI: CA, RA, lists, cards, reports.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -66,10 +70,22 @@ def main(
         str, typer.Option("--lang", help="Language of headings: ja or en.", show_default="locale")
     ] = "",
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True)
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
-    """Certification centre for Japan's healthcare PKI: CA, RA, lists, cards, reports."""
+    """Certification centre for Japan's healthcare PKI: CA, RA, lists, cards, reports.
+
+    Data goes to stdout in UTF-8, everything else to stderr. Exit status: 0 done, 2 bad input,
+    3 refused by a rule, 4 not found, 5 conflict with what is there, 6 not available now,
+    130 interrupted, 141 nobody reads the output, 1 a bug.
+
+    Example: hpki --site demo-site --lang ja ra list
+    """
+    if lang not in ("", "ja", "en"):
+        raise typer.BadParameter(f"{lang!r} is neither ja nor en", param_hint="'--lang'")
     options.current.site = site
     options.current.lang = lang or _locale_language()
 
@@ -80,39 +96,72 @@ def _locale_language() -> str:
 
 
 def run() -> None:
-    """Run the command line."""
+    """Run the command line and exit with its status."""
     os.umask(0o077)
-    from pki.errors import HpkiError
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    sys.exit(_status())
 
+
+def _status() -> int:
     try:
-        app()
-    except HpkiError as error:
-        from cli.output import show_error
-
-        show_error(error)
-        sys.exit(error.exit_status)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; what was begun can be taken up again\n")
-        sys.exit(130)
+        status = app(standalone_mode=False)
+    except SystemExit:  # how typer and rich take a pipe that nobody reads
+        _drop_output()
+        return _CLOSED_PIPE
     except Exception as error:
-        _report_bug(error)
-        sys.exit(1)
+        return _told(error)
+    if status == _INTERRUPTED:
+        sys.stderr.write("interrupted; what was begun can be taken up again\n")
+    return status if isinstance(status, int) else 0
+
+
+def _told(error: Exception) -> int:
+    """Say what went wrong, and return the exit status."""
+    from cli.output import show_error
+    from pki.errors import HpkiError, InvalidInput, Refused
+
+    if isinstance(error, typer.Abort):
+        error = Refused("cli.prompt.end", "the input ended before the answer; nothing was done")
+    elif isinstance(error, _USAGE_ERROR):
+        usage = cast(typer.BadParameter, error)
+        text = usage.format_message()
+        if "\n" in text:  # a group without a command: its help
+            sys.stderr.write(f"{text}\n")
+            return InvalidInput.exit_status
+        path = usage.ctx.command_path if usage.ctx else "hpki"
+        error = InvalidInput("cli.usage", text, f"See `{path} --help`.")
+    if isinstance(error, HpkiError):
+        show_error(error)
+        _drop_output()
+        return error.exit_status
+    _report_bug(error)
+    return 1
+
+
+def _drop_output() -> None:
+    """Let what is still buffered go nowhere, so that the interpreter ends in silence."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(nowhere, stream.fileno())
 
 
 def _report_bug(error: Exception) -> None:
     """Say in one line that it is our fault, and keep the traceback in the site's log."""
     import traceback
 
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    hint = f"It happened at {frame.filename}:{frame.lineno}; please report it."
     log = options.current.site / "hpki.log"
-    place = ""
     if log.parent.joinpath("hpki.toml").exists():
-        with log.open("a") as file:
-            traceback.print_exception(error, file=file)
-        place = f", the traceback is in {log}"
-    sys.stderr.write(f"error bug: {type(error).__name__} in hpki{place}; please report it\n")
-    if not place:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        sys.stderr.write(f"hint It happened at {frame.filename}:{frame.lineno}\n")
+        try:
+            with log.open("a", encoding="utf-8") as file:
+                traceback.print_exception(error, file=file)
+            hint = f"The traceback is in {log}; please report it."
+        except OSError:
+            pass  # the line on stderr still says where
+    sys.stderr.write(f"error bug: {type(error).__name__} in hpki\nhint {hint}\n")

@@ -6,38 +6,27 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.table import Table
 from rich.text import Text
 
 from cli.options import current
-from cli.words import heading
-from pki.errors import Conflict, HpkiError, InvalidInput, Refused, Unavailable
-from pki.validity import JST, rfc3339
+from cli.tables import show_table, write_stdout
+from cli.words import HINTS, heading
+from pki.errors import Conflict, HpkiError, InvalidInput, NotFound, Refused, Unavailable
+from pki.validity import JST, japan_date, rfc3339
 from policies.site import SiteKind
 
 Row = Mapping[str, Any]
 
+_DAYS = ("not_before", "not_after")
+"""Columns that a day is enough for: certificates follow Japan's day."""
+
 _BANNER_STYLE = {SiteKind.TRAINING: "bold white on dark_orange3", SiteKind.TRIAL: "bold on purple"}
-
-
-def stdout() -> Console:
-    """Return the console for data."""
-    return Console(file=sys.stdout, soft_wrap=True)
 
 
 def stderr() -> Console:
@@ -58,13 +47,8 @@ def show_rows(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool) -> 
     if as_json:
         show_json(rows)
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in columns:
-        table.add_column(heading(name, current.lang), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_cell(row.get(name))) for name in columns))
-    width = None if sys.stdout.isatty() else 400
-    Console(file=sys.stdout, width=width).print(table)
+    header = [heading(name, current.lang) for name in columns]
+    show_table(header, [[_cell(row.get(name), name) for name in columns] for row in rows])
 
 
 def show_record(row: Row, *, as_json: bool) -> None:
@@ -72,16 +56,12 @@ def show_record(row: Row, *, as_json: bool) -> None:
     if as_json:
         show_json(row)
         return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in row.items():
-        table.add_row(Text(heading(name, current.lang), style="bold"), Text(_cell(value)))
-    width = None if sys.stdout.isatty() else 400
-    Console(file=sys.stdout, width=width).print(table)
+    show_table(None, [[heading(name, current.lang), _cell(row[name])] for name in row])
 
 
 def show_json(value: object) -> None:
     """Print a value as JSON on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+    write_stdout(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
 
 
 def say(text: str, style: str = "") -> None:
@@ -90,13 +70,13 @@ def say(text: str, style: str = "") -> None:
 
 
 def show_error(error: HpkiError) -> None:
-    """Print an error as one line with its code, and its hint and findings below."""
-    console = stderr()
+    """Print an error as one line with its code, its findings, and what to do."""
+    console = Console(file=sys.stderr, soft_wrap=not sys.stderr.isatty(), highlight=False)
     console.print(Text.assemble(("error ", "bold red"), f"{error.code}: {_line(error.text)}"))
     for finding in error.findings if isinstance(error, Refused) else ():
-        console.print(Text(f"  {finding.severity} {finding.code}: {finding.message}"))
-    if error.hint:
-        console.print(Text.assemble(("hint ", "bold"), _line(error.hint)))
+        console.print(Text(f"  {finding.severity} {finding.code}: {_line(finding.message)}"))
+    hint = _line(error.hint) or HINTS[error.exit_status]
+    console.print(Text.assemble(("hint ", "bold"), hint))
 
 
 def confirm(question: str, yes: bool) -> None:
@@ -104,10 +84,12 @@ def confirm(question: str, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Refused("cli.confirm", question, "Answer with --yes.")
+        raise Refused(
+            "cli.confirm", f"nothing was done; nobody answered {question!r}", "Answer with --yes."
+        )
     stderr().print(Text(f"{question} [y/N] "), end="")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise Refused("cli.confirm", "nothing was done")
+        raise Refused("cli.confirm", "nothing was done", "Answer y, or give --yes.")
 
 
 def confirm_digits(wanted: str, given: str | None) -> None:
@@ -123,28 +105,38 @@ def confirm_digits(wanted: str, given: str | None) -> None:
         stderr().print(Text("Last four digits of the licence (or the count): "), end="")
         given = sys.stdin.readline().strip()
     if not secrets.compare_digest(given.encode(), wanted.encode()):
-        raise Refused("cli.confirm.digits", "the digits do not fit; nothing was done")
+        raise Refused(
+            "cli.confirm.digits",
+            "the digits do not fit; nothing was done",
+            "Compare the person shown with the request, and type that licence's last four digits.",
+        )
 
 
-def jst(moment: datetime | None) -> str:
+def jst(moment: datetime) -> str:
     """Return an aware moment as people see it: ``2026-11-21 12:00 JST``."""
-    return moment.astimezone(JST).strftime("%Y-%m-%d %H:%M JST") if moment is not None else ""
+    return moment.astimezone(JST).strftime("%Y-%m-%d %H:%M JST")
 
 
 def read_input(path: Path, max_octets: int, code: str) -> bytes:
-    """Return a file's octets, refusing a larger one before it is read."""
+    """Return a file's octets; a larger one is refused before it is read, a pipe at the limit."""
     try:
-        if path.stat().st_size > max_octets:
-            raise InvalidInput(
-                code,
-                f"{path} has {path.stat().st_size} octets, at most {max_octets} are read",
-                "Split the file.",
-            )
-        return path.read_bytes()
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            octets = file.read(max_octets + 1) if status.st_size <= max_octets else b""
+    except FileNotFoundError:
+        raise NotFound("cli.file.none", f"there is no file {path}", "Check the path.") from None
+    except IsADirectoryError:
+        raise InvalidInput("cli.file.folder", f"{path} is a folder", "Name a file.") from None
     except OSError as error:
-        raise InvalidInput(
-            "cli.file.read", f"{path} cannot be read: {error.strerror}", "Check the path."
+        raise Unavailable(
+            "cli.file.read", f"{path} cannot be read: {error.strerror}", "Check path and rights."
         ) from None
+    size = max(status.st_size, len(octets))
+    if size > max_octets:
+        raise InvalidInput(
+            code, f"{path} has {size} octets or more, at most {max_octets} are read", "Split it."
+        )
+    return octets
 
 
 def write_output(path: Path, octets: bytes, *, replace: bool = False) -> None:
@@ -166,51 +158,22 @@ def write_output(path: Path, octets: bytes, *, replace: bool = False) -> None:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise Unavailable("cli.file.write", f"{path} cannot be written: {error.strerror}") from None
-
-
-class Bars:
-    """Progress bars on stderr; they stay silent where stderr is no terminal."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def track(self, items: Iterable[Any], total: int, text: str) -> Iterator[Any]:
-        """Yield the items and move a bar."""
-        task = self._progress.add_task(text, total=total)
-        for item in items:
-            yield item
-            self._progress.advance(task)
-
-    def start(self, text: str, total: int) -> TaskID:
-        """Open a bar."""
-        return self._progress.add_task(text, total=total)
-
-    def advance(self, task: TaskID) -> None:
-        """Move a bar by one."""
-        self._progress.advance(task)
-
-
-@contextmanager
-def bars() -> Iterator[Bars]:
-    """Show progress bars while the block runs."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=stderr(), disable=not sys.stderr.isatty()) as progress:
-        yield Bars(progress)
+        raise Unavailable(
+            "cli.file.write",
+            f"{path} cannot be written: {error.strerror}",
+            "Make room or mend the folder; what stood there before still stands.",
+        ) from None
 
 
 def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, column: str = "") -> str:
     if value is None:
         return ""
+    if isinstance(value, datetime) and column in _DAYS:
+        return str(japan_date(value))
     if isinstance(value, datetime):
         return jst(value)
     if isinstance(value, list | tuple | frozenset | set):

@@ -17,7 +17,7 @@ from cli.output import read_input
 from cli.wiring import Services
 from keys.backend import KeySpec
 from operators.directory import Appointment
-from pki.errors import Conflict, InvalidInput, Refused, Unavailable
+from pki.errors import Conflict, InvalidInput, NotFound, Refused, Unavailable
 from policies.roles import Role
 from policies.schema import Strict, load_toml
 from policies.site import SiteKind
@@ -69,14 +69,20 @@ def make_site(
     staff = _load_staff(kind, staff_file)
     target = folder.absolute()
     draft = target.with_name(f".{target.name}.init-{secrets.token_hex(4)}")
+    if not target.parent.is_dir():
+        raise NotFound(
+            "cli.init.parent", f"there is no folder {target.parent}", "Make it, or name another."
+        )
     try:
-        draft.mkdir(mode=0o700, parents=True)
+        draft.mkdir(mode=0o700)
         _fill(draft, kind, name, staff, store_url)
         if target.exists():
             target.rmdir()
         draft.rename(target)
     except OSError as error:
-        raise Unavailable("cli.init.write", f"{folder} cannot be made: {error.strerror}") from None
+        raise Unavailable(
+            "cli.init.write", f"{folder} cannot be made: {error.strerror}", "Nothing was left."
+        ) from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return load_site(target)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cli.config import SecretReference, Site
 from keys.files import FileKeyBackend
 from operators.statements import KeySigner
-from pki.errors import InvalidInput, Refused, Unavailable
+from pki.errors import InvalidInput, NotFound, Refused, Unavailable
 from policies.site import SiteKind
 
 _PR_SET_DUMPABLE = 4
@@ -37,7 +37,8 @@ class Vault:
 
     def ca_keys(self) -> bytes:
         """Return the passphrase of the CA keys."""
-        return self._resolve(self.site.settings.secrets.ca_keys, "CA keys")
+        first = not any(self.site.path("keys").glob("*.pem"))
+        return self._resolve(self.site.settings.secrets.ca_keys, "CA keys", first=first)
 
     def card_master(self) -> bytes:
         """Return the card master key, written as hexadecimal digits."""
@@ -51,14 +52,15 @@ class Vault:
 
     def operator(self, name: str) -> bytes:
         """Return the passphrase of an operator's keys."""
-        return self._resolve(self.site.settings.secrets.operators, name)
+        first = not self.site.path(f"operators/{name}.sign.pem").exists()
+        return self._resolve(self.site.settings.secrets.operators, name, first=first)
 
-    def _resolve(self, reference: SecretReference, name: str) -> bytes:
+    def _resolve(self, reference: SecretReference, name: str, *, first: bool = False) -> bytes:
         if name not in self._typed:
-            self._typed[name] = self._fetch(reference, name)
+            self._typed[name] = self._fetch(reference, name, first=first)
         return self._typed[name]
 
-    def _fetch(self, reference: SecretReference, name: str) -> bytes:
+    def _fetch(self, reference: SecretReference, name: str, *, first: bool) -> bytes:
         if reference.file is not None:
             return self._read_file(reference.file)
         if reference.folder is not None:
@@ -73,7 +75,10 @@ class Vault:
                 f"the passphrase of {name} is to be typed, but there is no terminal",
                 "Use a secret reference by file or fd in hpki.toml.",
             )
-        return getpass(f"Passphrase of {name}: ").encode()
+        typed = getpass(f"{'New passphrase' if first else 'Passphrase'} of {name}: ")
+        if first and getpass(f"The same again, of {name}: ") != typed:
+            raise Refused("cli.secret.twice", f"the two passphrases of {name} differ", "Try again.")
+        return typed.encode()
 
     def _read_file(self, name: str) -> bytes:
         path = self.site.path(name)
@@ -89,7 +94,9 @@ class Vault:
                 return file.read(_MAX_OCTETS).rstrip(b"\r\n")
         except OSError as error:
             raise Unavailable(
-                "cli.secret.file", f"the secret {path} cannot be read: {error.strerror}"
+                "cli.secret.file",
+                f"the secret {path} cannot be read: {error.strerror}",
+                "Check the secret reference in hpki.toml and the file.",
             ) from None
 
     def _read_variable(self, name: str) -> bytes:
@@ -120,6 +127,10 @@ def operator_backend(site: Site, vault: Vault) -> FileKeyBackend:
 
 def unlock(backend: FileKeyBackend, name: str) -> KeySigner:
     """Return the operator's signer; raises ``Refused`` for a wrong passphrase."""
+    if f"{name}.sign" not in backend.labels():
+        raise NotFound(
+            "operators.unknown", f"there is no operator {name!r}", "See `hpki operator list`."
+        )
     key = backend.open(f"{name}.sign")
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise InvalidInput("cli.operator.key", f"the signing key of {name} is not P-256")

@@ -7,6 +7,7 @@ import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 
 from audit.trail import Trail
 from ca.ceremonies import Ceremonies
@@ -25,7 +26,7 @@ from crl.records import Scope, latest
 from keys.files import FileKeyBackend
 from operators.directory import Directory
 from operators.statements import KeySigner
-from pki.errors import Conflict, Refused
+from pki.errors import Conflict, Refused, Unavailable
 from pki.validation import PathInputs, verify_path
 from policies.profiles import END_ENTITY_PROFILE, certificate_profile, crl_profile
 from policies.site import SiteKind
@@ -133,6 +134,11 @@ class Services:
 
 def open_services(site: Site) -> Services:
     """Return the services of a site whose store fits this program and the site's kind."""
+    file = site.store_url.removeprefix("sqlite:///")
+    if file != site.store_url and not Path(file).is_file():
+        raise Unavailable(
+            "cli.store.none", f"there is no store {file}", "Bring it back from the backup."
+        )
     services = Services(site)
     verify_schema(services.store)
     with services.store.read() as tx:

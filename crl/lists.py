@@ -19,7 +19,7 @@ from crl.checking import check_list, crl_number, load_list, verify_list
 from crl.publishing import Publisher
 from crl.records import ListState, RevocationList, Scope
 from keys.backend import KeyBackend
-from pki.errors import InvalidInput, Refused
+from pki.errors import HpkiError, InvalidInput, Refused
 from pki.signing import assemble, sign
 from pki.validity import Clock, rfc3339, whole_seconds
 from policies.profiles import Level, certificate_profile, crl_profile
@@ -61,12 +61,23 @@ class Lists:
         ]
 
     def due(self, actor: str) -> list[RevocationList]:
-        """Issue and publish what is due: a revocation on no list, or a list past its interval."""
+        """Issue and publish what is due: a revocation on no list, or a list past its interval.
+
+        The CAs' certificates are put beside the lists where they are missing. A CA whose list
+        fails holds up no other; the first failure is raised when all were tried.
+        """
         made: list[RevocationList] = []
+        failures: list[HpkiError] = []
         with self.store.read() as tx:
             waiting = [issuer.id for issuer in ca_records.issuers(tx) if self._is_due(tx, issuer)]
         for issuer_id in waiting:
-            made += [self.publish(row, actor) for row in self.issue(issuer_id, actor)]
+            try:
+                made += [self.publish(row, actor) for row in self.issue(issuer_id, actor)]
+            except HpkiError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        self.publish_certificates()
         return made
 
     def publish(self, row: RevocationList, actor: str) -> RevocationList:
@@ -87,10 +98,11 @@ class Lists:
             revoked = [
                 certificate.id
                 for certificate, revocation in _revoked(tx, issuer.id)
-                if certificate.id is not None and revocation.seq <= (stored.high_water_seq or 0)
+                if certificate.id is not None
+                and _in_scope(certificate, row.scope)
+                and revocation.seq <= (stored.high_water_seq or 0)
             ]
-            if row.scope is not Scope.RARL:
-                ca_records.mark_published(tx, revoked, row.number, stored.published_at)
+            ca_records.mark_published(tx, revoked, row.number, stored.published_at)
             self.trail.append(tx, _event("CRL.PUBLISH", stored, actor))
             return stored
 
@@ -103,13 +115,18 @@ class Lists:
             self.publisher.put(name, row.list_der)
 
     def publish_certificates(self) -> list[str]:
-        """Put every CA certificate (DER) where it is served and return the file names."""
+        """Put every CA certificate (DER) where it is served, and return the names of new files."""
         with self.store.read() as tx:
             issuers = ca_records.issuers(tx)
-        for issuer in issuers:
-            if issuer.certificate_der is not None:
-                self.publisher.put(f"{issuer.id}.cer", issuer.certificate_der)
-        return [f"{issuer.id}.cer" for issuer in issuers]
+        missing = {
+            f"{issuer.id}.cer": issuer.certificate_der
+            for issuer in issuers
+            if issuer.certificate_der is not None
+            and self.publisher.current(f"{issuer.id}.cer") != issuer.certificate_der
+        }
+        for name, certificate_der in missing.items():
+            self.publisher.put(name, certificate_der)
+        return list(missing)
 
     def _is_due(self, tx: Transaction, issuer: Issuer) -> bool:
         if issuer.certificate_der is None:
@@ -138,7 +155,8 @@ class Lists:
             tx.add(row)
         with self.store.read() as tx:
             previous = records.latest(tx, issuer.id, scope)
-            covered = _cover(tx, issuer, scope, previous, self.trail.position(tx, lock=False))
+            served = records.latest(tx, issuer.id, scope, published=True)
+            covered = _cover(tx, issuer, scope, served, self.trail.position(tx, lock=False))
         this_update = whole_seconds(self.clock())
         facts = ListFacts(
             certificate,
@@ -205,16 +223,16 @@ def _revoked(tx: Transaction, issuer_id: str) -> Iterator[tuple[Certificate, Rev
 
 
 def _cover(
-    tx: Transaction, issuer: Issuer, scope: Scope, previous: RevocationList | None, seq: int
+    tx: Transaction, issuer: Issuer, scope: Scope, served: RevocationList | None, seq: int
 ) -> _Covered:
-    """Collect the scope's entries; an expired certificate's stays for one list more.
+    """Collect the scope's entries; an expired certificate's stays for one published list more.
 
     Source: RFC 5280 section 3.3. RARL holds the root itself, SARL its subordinate CAs.
     """
     covered = _Covered([], [], seq)
-    kept_since = previous.this_update if previous is not None else None
+    kept_since = served.this_update if served is not None else None
     for certificate, revocation in _revoked(tx, issuer.id):
-        if scope is not Scope.FULL and _is_root(certificate) != (scope is Scope.RARL):
+        if not _in_scope(certificate, scope):
             continue
         if kept_since is not None and certificate.not_after < kept_since:
             continue
@@ -223,9 +241,12 @@ def _cover(
     return covered
 
 
-def _is_root(certificate: Certificate) -> bool:
-    profile_id = certificate.profile.partition("@")[0]
-    return certificate_profile(profile_id).level is Level.ROOT
+def _in_scope(certificate: Certificate, scope: Scope) -> bool:
+    """Say whether the list is the certificate's: RARL for the root itself, SARL for sub CAs."""
+    if scope is Scope.FULL:
+        return True
+    profile = certificate_profile(certificate.profile.partition("@")[0])
+    return (profile.level is Level.ROOT) == (scope is Scope.RARL)
 
 
 def _coverage(

@@ -73,19 +73,3 @@ def _unavailable(path: Path, error: OSError) -> Unavailable:
         f"{path} cannot be published: {error.strerror}",
         "What stood there before still stands. Make room or mend the folder, then publish again.",
     )
-
-
-class RehearsalPublisher:
-    """Keeps what would be published in memory, over what stands in another place."""
-
-    def __init__(self, over: Publisher) -> None:
-        self._over = over
-        self.published: dict[str, bytes] = {}
-
-    def current(self, name: str) -> bytes | None:
-        """Return what would stand there."""
-        return self.published.get(name) or self._over.current(name)
-
-    def put(self, name: str, octets: bytes) -> None:
-        """Remember the octets."""
-        self.published[name] = octets

@@ -59,14 +59,17 @@ def highest_number(tx: Transaction, issuer_id: str) -> int:
     return found or 0
 
 
-def latest(tx: Transaction, issuer_id: str, scope: Scope) -> RevocationList | None:
-    """Return the newest list of the scope that was signed, or None."""
+def latest(
+    tx: Transaction, issuer_id: str, scope: Scope, *, published: bool = False
+) -> RevocationList | None:
+    """Return the newest list of the scope that was signed, or published if asked, or None."""
+    wanted = [ListState.PUBLISHED] if published else [ListState.STORED, ListState.PUBLISHED]
     query = (
         select(RevocationList)
         .where(
             RevocationList.issuer_id == issuer_id,
             RevocationList.scope == scope,
-            RevocationList.state != ListState.NUMBERED,
+            col(RevocationList.state).in_(wanted),
         )
         .order_by(col(RevocationList.number).desc())
     )

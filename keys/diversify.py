@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFCMAC, CounterLocation, Mode
 
 from pki.errors import InvalidInput
 
 _KEY_OCTETS = 16
+_SERIAL = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 
 
 def card_key(master: bytes, label: str, chip_serial: str) -> bytes:
@@ -18,6 +21,8 @@ def card_key(master: bytes, label: str, chip_serial: str) -> bytes:
     """
     if len(master) not in (16, 32):
         raise InvalidInput("keys.card_master", "the card master key has 16 or 32 octets")
+    if not _SERIAL.fullmatch(chip_serial):
+        raise InvalidInput("keys.chip_serial", f"{chip_serial!r} is no chip serial in hexadecimal")
     return KBKDFCMAC(
         algorithm=AES,
         mode=Mode.CounterMode,

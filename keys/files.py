@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable
@@ -93,13 +94,14 @@ def make_private_key(spec: KeySpec) -> PrivateKey:
 
 def _write_new(path: Path, octets: bytes) -> None:
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_folder(path.parent)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(octets)
                 file.flush()
                 os.fsync(file.fileno())
+            _sync_folder(path.parent)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -107,3 +109,18 @@ def _write_new(path: Path, octets: bytes) -> None:
         raise Conflict("keys.label.taken", f"there is a key {path.stem!r} already") from None
     except OSError as error:
         raise Unavailable("keys.file", f"{path} cannot be written: {error.strerror}") from None
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -153,21 +154,26 @@ class Directory:
     def verify_kept(self, tx: Transaction, statement_id: str, expected: Decision) -> str:
         """Return the operator who made the kept statement, verified anew.
 
-        Raises ``Refused`` unless it says exactly what is expected, its signature verifies, and the
-        operator held key and role at the statement's position in the trail.
+        Raises ``Refused`` unless it says exactly what is expected, for this site, its signature
+        verifies, and the operator held key and role at the statement's position in the trail.
         """
         row = tx.get(Statement, statement_id)
         if row is None:
             raise Refused("operators.statement.missing", f"there is no statement {statement_id}")
         statement = SignedStatement(row.body.encode(), bytes.fromhex(row.signature))
         credential = tx.get(Credential, statement.field("credential"))
-        if credential is None or not _held(credential, row.seq):
+        if (
+            credential is None
+            or credential.use is not KeyUse.SIGN
+            or not _held(credential, row.seq)
+        ):
             raise Refused(
                 "operators.statement.credential", "the key was not valid when it was signed"
             )
         verify_statement(statement, credential.public_key_der, expected, credential.operator_id)
-        if statement.field("statement_id") != row.id:
-            raise Refused("operators.statement.differs", "the statement has another id")
+        names = (statement.field("statement_id"), statement.field("site_id"))
+        if names != (row.id, self.trail.site(tx)[0]):
+            raise Refused("operators.statement.differs", "the statement has another id or site")
         grants = records.grants_of(tx, credential.operator_id)
         if not any(grant.role == expected.role and _held(grant, row.seq) for grant in grants):
             raise Refused(
@@ -175,6 +181,10 @@ class Directory:
                 f"{credential.operator_id} did not hold {expected.role} when it was signed",
             )
         return credential.operator_id
+
+    def position(self, tx: Transaction, statement_id: str) -> int:
+        """Return the trail position after which a kept statement stands."""
+        return tx.get_one(Statement, statement_id).seq
 
     def sealing_keys(
         self, tx: Transaction, role: Role
@@ -249,7 +259,7 @@ class Directory:
                 "operator",
                 appointment.operator_id,
                 actor=statement.operator_id,
-                actor_role=Role.CA_MANAGER,
+                actor_role=json.loads(statement.body)["role"],
                 co_actor=co_actor,
                 detail={"roles": sorted(appointment.roles), "statement": statement.id},
             ),

@@ -153,6 +153,7 @@ def verify_statement(
         ("digest", expected.digest),
         ("decision", expected.decision),
         ("role", expected.role.value),
+        ("reason", expected.reason),
     ):
         if statement.field(name) != wanted:
             raise Refused(

@@ -61,10 +61,6 @@ class _Attribute(core.Sequence):  # type: ignore[misc]
     _fields = [("type", core.ObjectIdentifier), ("values", _Values)]
 
 
-class _Attributes(core.SequenceOf):  # type: ignore[misc]
-    _child_spec = _Attribute
-
-
 def encode_hc_roles(roles: Sequence[str]) -> bytes:
     """Return the extnValue contents for English role names, e.g. ``("Medical Doctor",)``.
 

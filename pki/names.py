@@ -73,9 +73,13 @@ def with_common_name(name: x509.Name, common_name: str) -> x509.Name:
 
 def text(name: x509.Name) -> str:
     """Return the name for people, most significant attribute first: ``C=JP, O=…, CN=…``."""
-    return ", ".join(
-        f"{attribute.rfc4514_attribute_name}={attribute.value!s}" for attribute in name
-    )
+    return ", ".join(f"{_label(attribute)}={attribute.value!s}" for attribute in name)
+
+
+def _label(attribute: x509.NameAttribute[str | bytes]) -> str:
+    if attribute.oid == NameOID.SERIAL_NUMBER:
+        return "serialNumber"
+    return attribute.rfc4514_attribute_name
 
 
 def one(name: x509.Name, oid: x509.ObjectIdentifier) -> str | None:

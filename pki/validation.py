@@ -14,7 +14,7 @@ from datetime import datetime
 from asn1crypto import crl as asn1_crl
 from asn1crypto import x509 as asn1_x509
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
-from pyhanko_certvalidator.errors import PathError
+from pyhanko_certvalidator.errors import PathError, ValidationError
 from pyhanko_certvalidator.policy_decl import (
     CertRevTrustPolicy,
     PKIXValidationParams,
@@ -58,7 +58,7 @@ def verify_path(certificate_der: bytes, inputs: PathInputs) -> None:
     )
     try:
         asyncio.run(validator.async_validate_path())
-    except PathError as error:
+    except (PathError, ValidationError) as error:
         raise Refused("pki.path.invalid", f"the path is not valid: {error}") from None
 
 

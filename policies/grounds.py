@@ -12,7 +12,10 @@ from policies.schema import Strict, load_toml
 
 
 class Ground(Strict):
-    """One ground: who may ask, what proves it, hours allowed, reason by RFC 5280."""
+    """One ground: who may ask, what proves it, hours allowed, reason by RFC 5280.
+
+    ``emergency``: one person may act at once on a call, since waiting would let the key be used.
+    """
 
     code: str
     japanese: str
@@ -21,6 +24,7 @@ class Ground(Strict):
     evidence: str
     limit_hours: int
     rfc5280: Reason | None = None
+    emergency: bool = False
 
 
 class _Grounds(Strict):

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from pki import oids
@@ -63,9 +65,11 @@ def check_version(subject: Subject) -> Iterator[Finding]:
 
 
 def check_algorithm(subject: Subject) -> Iterator[Finding]:
-    """H002: the issuer's algorithm, with NULL for RSA."""
+    """H002: the issuer's algorithm, with NULL for RSA, inside and outside."""
     algorithm = algorithm_der(subject.issuer.public_key())  # type: ignore[arg-type]
-    if algorithm not in subject.certificate.tbs_certificate_bytes[:64]:
+    parsed = asn1_x509.Certificate.load(subject.certificate.public_bytes(Encoding.DER))
+    inside = parsed["tbs_certificate"]["signature"].dump()
+    if not algorithm == inside == parsed["signature_algorithm"].dump():
         yield _error("H002", "the signature algorithm is not the issuer's", "RFC 5280 4.1.1.2")
 
 
@@ -293,5 +297,12 @@ CHECKS: tuple[Check, ...] = (
 
 
 def check_certificate(subject: Subject) -> tuple[Finding, ...]:
-    """Return what every check in ``CHECKS`` finds, in their order."""
+    """Return what every check in ``CHECKS`` finds, in their order.
+
+    Extensions that cannot be read, a repeated one among them, are one finding and end it.
+    """
+    try:
+        list(subject.certificate.extensions)
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        return (_error("H011", f"the extensions cannot be read: {error}", "RFC 5280 4.2"),)
     return tuple(finding for check in CHECKS for finding in check(subject))

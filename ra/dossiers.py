@@ -10,7 +10,7 @@ from typing import Any
 from ca.dossier import Content, Dossier, current_profiles
 from pki.errors import InvalidInput
 from policies.hcroles import DIRECTOR_UNIT, hc_role_table
-from policies.profiles import Purpose, certificate_profile
+from policies.profiles import certificate_profile
 from policies.site import DEMO, SiteKind
 from ra import records
 from ra.records import Application, Person, PersonVersion
@@ -46,7 +46,7 @@ _APPLICATION_FIELDS = (
 def compute_dossier(tx: Transaction, application: Application, kind: SiteKind) -> Dossier:
     """Return the dossier as the rows are now."""
     person = tx.get_one(Person, application.person_id)
-    version = records.version_of(tx, person.id)
+    version = records.applicant(tx, application)
     values: dict[str, Any] = {name: getattr(version, name) for name in _PERSON_FIELDS}
     values |= {name: getattr(application, name) for name in _APPLICATION_FIELDS}
     values["birth_date"] = person.birth_date
@@ -89,11 +89,6 @@ def content(application: Application, version: PersonVersion, kind: SiteKind) ->
         profiles=current_profiles(),
         validity_years=certificate_profile("ee-sign").validity.max_years,
     )
-
-
-def purposes() -> tuple[Purpose, ...]:
-    """Return the purposes every card gets a certificate for."""
-    return tuple(current_profiles())
 
 
 def _salted(values: Mapping[str, Any], salt: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from audit.trail import Event, Trail
@@ -99,12 +99,12 @@ class Examination:
     def reject(self, ref: str, approver: Signer, code: str, reason: str = "") -> Application:
         """Decide not to issue, with a refusal code; R99 wants a reason in words."""
         entry = refusal_code(code)
-        if entry.code == "R99" and not reason:
+        if entry.code == "R99" and not reason.strip():
             raise InvalidInput("ra.reject.reason", "the refusal R99 wants a reason in words")
         with self.store.begin() as tx:
             application = find_application(tx, ref)
             role = move(application, ApplicationState.REJECTED)
-            dossier = self._unchanged(tx, application, application.dossier)
+            dossier = compute_dossier(tx, application, self.kind)
             decision = Decision(
                 StatementType.REJECTION,
                 "application",
@@ -119,14 +119,38 @@ class Examination:
             self._enter(tx, "APP.DECIDE", ref, approver, role, dossier, statement.id, refusal=code)
             return application
 
-    def verify_order(self, tx: Transaction, order: Order) -> None:
-        """Raise ``Refused`` naming what changed in the file since the order was approved."""
-        self._unchanged(tx, find_application(tx, order.application_ref), order.dossier)
+    def verify_order(
+        self,
+        tx: Transaction,
+        order: Order,
+        states: Collection[ApplicationState] = (ApplicationState.ISSUING,),
+    ) -> None:
+        """Raise ``Refused`` naming what changed in the file since the order was approved.
+
+        Raises ``Conflict`` for an application in another state, as after its revocation.
+        """
+        application = find_application(tx, order.application_ref)
+        if application.state not in states:
+            raise Conflict(
+                "ra.state",
+                f"{application.ref} is {application.state}; nothing more is issued for it",
+                "See `hpki ra show` for where it stands.",
+            )
+        self._unchanged(tx, application, order.dossier)
 
     def verify_order_now(self, order_id: str) -> None:
         """Verify an order in a transaction of its own, before it is issued without a card."""
+        states = (ApplicationState.ISSUING, ApplicationState.ISSUED)
         with self.store.read() as tx:
-            self.verify_order(tx, ca_orders.find_order(tx, order_id))
+            self.verify_order(tx, ca_orders.find_order(tx, order_id), states)
+
+    def mark_issued(self, order_id: str) -> None:
+        """Note that an order without a card has a certificate."""
+        with self.store.begin() as tx:
+            order = ca_orders.find_order(tx, order_id)
+            application = find_application(tx, order.application_ref)
+            if application.state is not ApplicationState.ISSUED:
+                move(application, ApplicationState.ISSUED)
 
     def mark_personalised(self, tx: Transaction, ref: str) -> None:
         """Note that the card of the application is finished."""

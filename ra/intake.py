@@ -185,31 +185,49 @@ class Intake:
         )
 
     def _person(self, tx: Transaction, row: ApplicationRow) -> Person:
-        """Return the applicant: one known under the very same names and birth date, or new."""
+        """Return the applicant with a version as of the receipt.
+
+        It is one known under the very same names and birth date, else new; two applications of one
+        day that give different addresses are not taken for one person.
+        """
         key = search_key(row.kanji_name)
         for known in records.person_like(tx, key, row.birth_date):
-            version = records.version_of(tx, known.id)
-            if (version.kanji_name, version.kana_name) == (row.kanji_name, row.kana_name):
-                return known
+            as_of = records.version_of(tx, known.id, row.received_on)
+            if as_of is not None and _same_names(as_of, row):
+                if as_of.valid_from != row.received_on:
+                    tx.add(_version(known.id, row))
+                    return known
+                if _same(as_of, _version(known.id, row)):
+                    return known
         letters = b32encode(self.entropy(10)).decode().rstrip("=")
         person = Person(id=f"H{letters}", birth_date=row.birth_date, search_key=key)
         tx.add(person)
         tx.flush()
-        tx.add(
-            PersonVersion(
-                person_id=person.id,
-                valid_from=row.received_on,
-                kanji_name=row.kanji_name,
-                kana_name=row.kana_name,
-                romaji_name=row.romaji_name,
-                former_surname=row.former_surname,
-                postal_code=row.postal_code,
-                address=row.address,
-                telephone=row.telephone,
-                email=row.email,
-            )
-        )
+        tx.add(_version(person.id, row))
         return person
+
+
+def _version(person_id: str, row: ApplicationRow) -> PersonVersion:
+    return PersonVersion(
+        person_id=person_id,
+        valid_from=row.received_on,
+        kanji_name=row.kanji_name,
+        kana_name=row.kana_name,
+        romaji_name=row.romaji_name,
+        former_surname=row.former_surname,
+        postal_code=row.postal_code,
+        address=row.address,
+        telephone=row.telephone,
+        email=row.email,
+    )
+
+
+def _same_names(version: PersonVersion, row: ApplicationRow) -> bool:
+    return (version.kanji_name, version.kana_name) == (row.kanji_name, row.kana_name)
+
+
+def _same(one: PersonVersion, other: PersonVersion) -> bool:
+    return one.model_dump() == other.model_dump()
 
 
 def role_names() -> RoleNames:

@@ -9,6 +9,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, col, select
 
+from pki.errors import Refused
 from store import columns
 from store.database import Transaction
 
@@ -20,6 +21,7 @@ class ApplicationState(StrEnum):
     EXAMINED = "EXAMINED"
     REJECTED = "REJECTED"
     ISSUING = "ISSUING"
+    ISSUED = "ISSUED"
     PERSONALISED = "PERSONALISED"
     CLOSED_REVOKED = "CLOSED_REVOKED"
 
@@ -171,12 +173,29 @@ def applications(tx: Transaction, states: Sequence[ApplicationState] = ()) -> li
     return list(tx.exec(query))
 
 
-def version_of(tx: Transaction, person_id: str, as_of: date | None = None) -> PersonVersion:
-    """Return the person's name and address as of a date, or the newest."""
-    query = select(PersonVersion).where(PersonVersion.person_id == person_id)
-    if as_of is not None:
-        query = query.where(PersonVersion.valid_from <= as_of)
-    return tx.exec(query.order_by(col(PersonVersion.valid_from).desc()).limit(1)).one()
+def version_of(tx: Transaction, person_id: str, as_of: date) -> PersonVersion | None:
+    """Return the person's name and address as of a date, or None before the first."""
+    query = (
+        select(PersonVersion)
+        .where(PersonVersion.person_id == person_id, PersonVersion.valid_from <= as_of)
+        .order_by(col(PersonVersion.valid_from).desc())
+    )
+    return tx.exec(query).first()
+
+
+def applicant(tx: Transaction, application: Application) -> PersonVersion:
+    """Return name and address as the application brought them.
+
+    Raises ``Refused`` when there are none of its day of receipt, which can only have been changed.
+    """
+    found = tx.get(PersonVersion, (application.person_id, application.received_on))
+    if found is None:
+        raise Refused(
+            "ra.dossier.changed",
+            f"{application.ref} has changed since it was signed: received_on",
+            "Keep the store as it is and call the auditor.",
+        )
+    return found
 
 
 def documents_of(tx: Transaction, application_ref: str) -> list[str]:

@@ -103,10 +103,16 @@ class RevocationDesk:
                 "a revocation needs its evidence",
                 f"Expected: {entry.evidence}.",
             )
+        if request.emergency and not entry.emergency:
+            raise Refused(
+                "ra.revoke.ground",
+                f"{entry.code} is no emergency",
+                "Let an IA operator execute it: --executor NAME instead of --emergency.",
+            )
         row = self._request(affected, request, officer)
         order = RevocationOrder(row.id, affected.carrier_id, entry, _digest(row), request.emergency)
         if request.caller is not None:
-            self._verify_caller(affected, request.caller, row)
+            self._verify_caller(affected, request.caller, row, officer)
         with self.store.begin() as tx:
             statement = self.directory.state(tx, officer, order.decision())
             row.executor = executor.operator_id if executor and not row.emergency else ""
@@ -135,7 +141,7 @@ class RevocationDesk:
         )
 
     def _verify_caller(
-        self, affected: Affected, caller: CallerCheck, row: RevocationRequest
+        self, affected: Affected, caller: CallerCheck, row: RevocationRequest, officer: Signer
     ) -> None:
         known = hmac.compare_digest(
             f"{affected.registration_number}/{affected.birth_date}".encode(),
@@ -145,6 +151,7 @@ class RevocationDesk:
             return
         row.state, row.refusal = RequestState.REFUSED, "V01"
         with self.store.begin() as tx:
+            self.directory.verify_may_act(tx, officer, Role.REV_OFFICER)
             tx.add(row)
             self._enter(tx, "REV.REQUEST", row)
             self._enter(tx, "REV.AUTH", row, outcome="REFUSED")
@@ -216,7 +223,7 @@ def _affected(tx: Transaction, carrier: Carrier, certificates: list[Certificate]
     order = tx.get_one(ca_records.Order, carrier.order_id)
     application = find_application(tx, order.application_ref)
     person = tx.get_one(Person, application.person_id)
-    version = records.version_of(tx, person.id)
+    version = records.applicant(tx, application)
     return Affected(
         carrier_id=carrier.id,
         card_number=carrier.chip_serial,

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, OperationalError
 from sqlmodel import Session
 
 from pki.errors import Conflict, Unavailable
@@ -58,7 +57,9 @@ class Store:
                 yield session
             except IntegrityError as error:
                 raise Conflict("store.constraint", f"the store refuses it: {error.orig}") from error
-            except OperationalError as error:
+            except DatabaseError as error:
+                if type(error) not in (OperationalError, DatabaseError):
+                    raise  # a fault of this program; DatabaseError itself is a damaged file
                 raise Unavailable("store.unavailable", _reason(error)) from error
             finally:
                 session.expunge_all()
@@ -69,7 +70,7 @@ def _reason(error: DBAPIError) -> str:
 
 
 def _engine(url: str) -> Engine:
-    engine = create_engine(url, poolclass=NullPool if url.startswith("sqlite") else None)
+    engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

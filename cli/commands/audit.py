@@ -18,7 +18,10 @@ def verify(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Verify the whole trail and print its head, to be noted down as an anchor.
+    """Verify the whole trail and print its head.
+
+    Note the head down as an anchor: given with --anchor later, it proves that nothing before it
+    was changed or cut.
 
     Example: hpki audit verify
     """

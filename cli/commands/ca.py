@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import options
+
+if TYPE_CHECKING:
+    from cli.wiring import Services
 
 app = typer.Typer(help="Certification authorities and their key ceremonies.")
 
@@ -21,18 +24,21 @@ def ceremony(
     witness: Annotated[str, typer.Option(help="The witness, an IA manager.", show_default=False)],
     dry_run: options.DryRun = False,
     yes: options.Yes = False,
+    as_json: options.Json = False,
 ) -> None:
-    """Hold a key ceremony: make the keys and certificates of a hierarchy from one file.
+    """Hold a key ceremony: make the CAs that one file says.
 
     Two custodians and a witness sign the file's digest. The same file continues a ceremony that
-    broke. The transcript is written to ceremonies/.
+    broke. The transcript is written to ceremonies/, the CAs are listed on stdout.
 
     Example: hpki ca ceremony examples/ceremony.toml --custodian kagi-ichi --custodian kagi-futa
     --witness mori
     """
     from ca.ceremonies import Officiants, load_script
-    from cli.output import bars, confirm, read_input, say, show_rows
+    from cli.output import confirm, read_input, say, show_rows
+    from cli.progress import bars
     from cli.transcripts import write_transcript
+    from pki.names import text
 
     services = options.services()
     octets = read_input(file, 256 * 1024, "ca.ceremony.file")
@@ -44,11 +50,11 @@ def ceremony(
                 "issuer": entry.issuer or entry.id,
                 "profile": entry.profile,
                 "key": entry.key,
-                "subject": entry.subject.x509().rfc4514_string(),
+                "subject": text(entry.subject.x509()),
             }
             for entry in script.ca
         ]
-        show_rows(rows, ("id", "issuer", "profile", "key", "subject"), as_json=False)
+        show_rows(rows, ("id", "issuer", "profile", "key", "subject"), as_json=as_json)
         return
     names = ", ".join(entry.id for entry in script.ca)
     confirm(f"Make the CAs {names} as {script.title!r} says?", yes)
@@ -56,6 +62,7 @@ def ceremony(
     with bars() as shown:
         task = shown.start("key ceremony", len(script.ca))
         held = services.ceremonies.hold(octets, people, lambda _: shown.advance(task))
+    _show_cas(services, as_json)
     for path in write_transcript(services, held, file.name):
         say(f"transcript {path}")
 
@@ -66,32 +73,7 @@ def list_cas(as_json: options.Json = False) -> None:
 
     Example: hpki ca list
     """
-    from cryptography import x509
-
-    from ca import records
-    from cli.output import show_rows
-
-    services = options.services()
-    with services.store.read() as tx:
-        issuers = records.issuers(tx)
-    rows = []
-    for issuer in issuers:
-        name = (
-            x509.load_der_x509_certificate(issuer.certificate_der)
-            if (issuer.certificate_der)
-            else None
-        )
-        rows.append(
-            {
-                "id": issuer.id,
-                "issuer": issuer.parent_id or issuer.id,
-                "profile": issuer.profile,
-                "subject": name.subject.rfc4514_string() if name else "",
-                "not_after": name.not_valid_after_utc if name else None,
-            }
-        )
-    columns = ("id", "issuer", "profile", "subject", "not_after")
-    show_rows(rows, columns, as_json=as_json)
+    _show_cas(options.services(), as_json)
 
 
 @app.command()
@@ -99,13 +81,14 @@ def show(
     ca: Annotated[str, typer.Argument(help="A CA's id, see `hpki ca list`.")],
     as_json: options.Json = False,
 ) -> None:
-    """Show a CA: names, key, validity, fingerprint, lists and the ceremony that made it.
+    """Show a CA with its fingerprint and the ceremony that made it.
 
     Example: hpki ca show sign
     """
     from ca.issuance import find_issuer, issuer_certificate
     from ca.records import Ceremony
     from cli.output import show_record
+    from pki.names import text
 
     services = options.services()
     with services.store.read() as tx:
@@ -115,8 +98,8 @@ def show(
     show_record(
         {
             "id": issuer.id,
-            "subject": certificate.subject.rfc4514_string(),
-            "issuer": certificate.issuer.rfc4514_string(),
+            "subject": text(certificate.subject),
+            "issuer": text(certificate.issuer),
             "serial": f"{certificate.serial_number:x}",
             "not_before": certificate.not_valid_before_utc,
             "not_after": certificate.not_valid_after_utc,
@@ -130,6 +113,32 @@ def show(
         },
         as_json=as_json,
     )
+
+
+def _show_cas(services: Services, as_json: bool) -> None:
+    from cryptography import x509
+
+    from ca import records
+    from cli.output import show_rows
+    from pki.names import text
+
+    with services.store.read() as tx:
+        issuers = records.issuers(tx)
+    rows = []
+    for issuer in issuers:
+        der = issuer.certificate_der
+        certificate = x509.load_der_x509_certificate(der) if der else None
+        rows.append(
+            {
+                "id": issuer.id,
+                "issuer": issuer.parent_id or issuer.id,
+                "profile": issuer.profile,
+                "subject": text(certificate.subject) if certificate else "",
+                "not_after": certificate.not_valid_after_utc if certificate else None,
+            }
+        )
+    columns = ("id", "issuer", "profile", "not_after", "subject")
+    show_rows(rows, columns, as_json=as_json)
 
 
 def _sha256(octets: bytes) -> str:

@@ -22,46 +22,60 @@ def personalize(
         "virtual"
     ),
     yes: options.Yes = False,
+    as_json: options.Json = False,
 ) -> None:
-    """Make cards: keys on the card, certificates, PINs in sealed envelopes, checked at the end.
+    """Make cards, with keys, certificates and sealed PINs.
 
-    The IA operator signs for the whole batch. A broken run goes on where it stopped, on the same
-    card.
+    The IA operator signs for the whole batch; each card is checked at the end. A card that fails
+    stops no other: its error is told, and the exit status is 3 at the end (for a single card its
+    error's own). A broken run goes on where it stopped, on the same card.
 
     Example: hpki card personalize --all --operator fujita
     """
-    from cli.output import bars, confirm, say, show_error
+    from cli.output import confirm, say, show_error, show_rows
     from cli.personalization import personalize_all, waiting_orders
+    from cli.progress import bars
     from pki.errors import HpkiError, InvalidInput, Refused, Unavailable
 
     services = options.services()
     if bool(orders) == every:
-        raise InvalidInput("cli.orders", "name orders, or give --all")
+        raise InvalidInput(
+            "cli.orders", "name orders, or give --all", "An order is named as T2026-0001.1."
+        )
     if reader != "virtual":
         raise Unavailable(
             "card.reader", f"there is no reader {reader!r}", "This version knows: virtual."
         )
-    wanted = orders or waiting_orders(services)
+    wanted = list(dict.fromkeys(orders or waiting_orders(services)))
     if not wanted:
         say("no order waits for a card")
+        show_rows([], ("order", "card"), as_json=as_json)
         return
     if len(wanted) > 1:
         confirm(f"personalize {len(wanted)} cards?", yes)
     signer = services.signer(operator)
     refused: list[HpkiError] = []
+    rows = []
     with bars() as shown:
         task = shown.start("cards", len(wanted))
         for result in personalize_all(services, signer, wanted):
             shown.advance(task)
             if isinstance(result, HpkiError):
                 refused.append(result)
+            else:
+                rows.append({"order": result.order_id, "card": result.chip_serial})
+    if refused and len(wanted) == 1:
+        raise refused[0]
+    show_rows(rows, ("order", "card"), as_json=as_json)
     for error in refused:
         show_error(error)
-    say(f"cards: {len(wanted) - len(refused)} of {len(wanted)} made and checked")
-    if len(refused) == 1 and len(wanted) == 1:
-        raise refused[0]
+    say(f"cards: {len(rows)} of {len(wanted)} made and checked")
     if refused:
-        raise Refused("card.some", f"{len(refused)} of {len(wanted)} cards were not made")
+        raise Refused(
+            "card.some",
+            f"{len(refused)} of {len(wanted)} cards were not made",
+            "The errors are above; `hpki card personalize ORDER` takes one up again.",
+        )
 
 
 @app.command("list")

@@ -28,15 +28,19 @@ def issue(
     purpose: Annotated[str, typer.Option(help="SIGN or AUTH.")],
     operator: options.Operator,
     out: Annotated[Path | None, typer.Option(help="Write the certificate (PEM) here.")] = None,
+    as_json: options.Json = False,
 ) -> None:
-    """Issue a certificate for an order that brings a request file, not a card.
+    """Issue a certificate for an order with a request file.
+
+    For orders without a card. Prints its serial; if --out cannot be written, it is issued all the
+    same: `hpki cert export`.
 
     Example: hpki cert issue T2026-0003.1 --csr holder.csr --purpose SIGN --operator fujita
     """
     import secrets
 
     from ca.orders import file_carrier
-    from cli.output import read_input, say, write_output
+    from cli.output import read_input, show_record, write_output
     from pki.csr import load_request
     from pki.errors import Conflict, InvalidInput
     from policies.profiles import Purpose
@@ -44,7 +48,9 @@ def issue(
     try:
         wanted = Purpose(purpose.upper())
     except ValueError:
-        raise InvalidInput("cli.purpose", f"{purpose!r} is neither SIGN nor AUTH") from None
+        raise InvalidInput(
+            "cli.purpose", f"{purpose!r} is neither SIGN nor AUTH", "Give SIGN or AUTH."
+        ) from None
     services = options.services()
     if out is not None and out.exists():
         raise Conflict("cli.file.exists", f"{out} exists", "Name another file.")
@@ -54,9 +60,11 @@ def issue(
     prepared = services.orders.prepare(order, wanted, request)
     batch = services.orders.open_batch(signer, [order], secrets.token_hex(8))
     certificate = services.orders.issue(prepared, order, wanted, file_carrier(order), batch)
+    services.examination.mark_issued(order)
+    serial = f"{certificate.serial_number:x}"
+    show_record({"serial": serial, "order": order, "usage": wanted.value}, as_json=as_json)
     if out is not None:
         write_output(out, _pem(certificate))
-    say(f"issued {certificate.serial_number:x}")
 
 
 @app.command("list")
@@ -72,10 +80,14 @@ def list_certificates(
     Example: hpki cert list --ca sign
     """
     from ca import records
+    from ca.issuance import find_issuer
     from ca.records import CertificateState
     from cli.output import show_rows
 
     services = options.services()
+    if ca is not None:
+        with services.store.read() as tx:
+            find_issuer(tx, ca)
     states = [CertificateState.RESERVED] if reserved else list(CertificateState)
     rows: list[dict[str, Any]] = []
     with services.store.read() as tx:
@@ -83,7 +95,7 @@ def list_certificates(
         while page := records.certificates(tx, states=states, after=after):
             rows += [_row(tx, one) for one in page if ca is None or one.issuer_id == ca]
             after = page[-1].id or 0
-    columns = ("serial", "issuer", "usage", "state", "subject", "not_after", "revoked")
+    columns = ("serial", "usage", "status", "not_after", "holder")
     show_rows(rows, columns, as_json=as_json)
 
 
@@ -135,7 +147,11 @@ def export(
     with services.store.read() as tx:
         row = _find(tx, serial, ca)
     if row.certificate_der is None:
-        raise Conflict("cli.cert.reserved", f"serial {serial} is reserved, not issued")
+        raise Conflict(
+            "cli.cert.reserved",
+            f"serial {serial} is reserved, not issued",
+            "See `hpki cert list --reserved`.",
+        )
     certificate = x509.load_der_x509_certificate(row.certificate_der)
     write_output(out, row.certificate_der if der else _pem(certificate))
     say(f"wrote {out}")
@@ -148,7 +164,9 @@ def _find(tx: Transaction, serial: str, ca: str | None) -> Certificate:
 
     found = records.certificate_by_serial(tx, parse_serial(serial), ca)
     if not found:
-        raise NotFound("cli.cert.unknown", f"there is no certificate {serial}")
+        raise NotFound(
+            "cli.cert.unknown", f"there is no certificate {serial}", "See `hpki cert list`."
+        )
     if len(found) > 1:
         raise InvalidInput("cli.cert.ambiguous", f"{serial} stands with several CAs", "Give --ca.")
     return found[0]
@@ -163,10 +181,18 @@ def _row(tx: Transaction, row: Certificate) -> dict[str, Any]:
         "issuer": row.issuer_id,
         "usage": row.usage.value if row.usage else None,
         "state": row.state.value,
+        "status": "REVOKED" if revocation else row.state.value,
+        "holder": _holder(row),
         "subject": row.subject,
         "not_after": row.not_after,
         "revoked": revocation.revoked_at if revocation else None,
     }
+
+
+def _holder(row: Certificate) -> str:
+    """Return the certificate's common name, a root's last organizational unit."""
+    parts = dict(part.split("=", 1) for part in row.subject.split(", ") if "=" in part)
+    return parts.get("CN") or parts.get("OU") or row.subject
 
 
 def _pem(certificate: Any) -> bytes:

@@ -16,9 +16,10 @@ def group() -> None:
 
 @app.command()
 def show(as_json: options.Json = False) -> None:
-    """Show each setting, and whether it came from hpki.toml, the environment or a default.
+    """Show each setting and where it came from.
 
-    Secrets show as the reference to where they are.
+    That is hpki.toml, a variable HPKI_SECTION__KEY in the environment, or a default. Secrets
+    show as the reference to where they are.
 
     Example: hpki --site demo-site config show
     """

@@ -10,10 +10,12 @@ import typer
 from cli import options
 
 if TYPE_CHECKING:
+    from cli.wiring import Services
     from crl.records import RevocationList
 
 app = typer.Typer(help="Revocation lists: issue, publish, show.")
 
+SYSTEM = "SYSTEM"
 Cas = Annotated[list[str] | None, typer.Argument(help="CAs; all if none.", show_default=False)]
 Actor = Annotated[
     str, typer.Option("--operator", envvar="HPKI_OPERATOR", help="Who acts; SYSTEM for a timer.")
@@ -22,13 +24,13 @@ Actor = Annotated[
 
 @app.command()
 def issue(cas: Cas = None, operator: Actor = "SYSTEM", as_json: options.Json = False) -> None:
-    """Issue new lists and keep them; `hpki crl publish` makes them public.
+    """Issue new lists; `hpki crl publish` makes them public.
 
     Example: hpki crl issue sign
     """
     from ca import records
 
-    services = options.services()
+    services = _services_for(operator)
     with services.store.read() as tx:
         wanted = cas or [one.id for one in records.issuers(tx)]
     made = [row for ca in wanted for row in services.lists.issue(ca, operator)]
@@ -37,21 +39,22 @@ def issue(cas: Cas = None, operator: Actor = "SYSTEM", as_json: options.Json = F
 
 @app.command()
 def publish(cas: Cas = None, operator: Actor = "SYSTEM", as_json: options.Json = False) -> None:
-    """Publish the newest list of each CA, and the CA certificates, to the public folder.
+    """Publish the newest list of each CA, and the CA certificates.
 
     Refuses a list that does not verify, is another CA's, or is not newer than the one served.
 
     Example: hpki crl publish
     """
     from ca import records as ca_records
+    from ca.issuance import find_issuer
     from crl import records
     from crl.records import ListState, Scope
     from pki.errors import NotFound
     from policies.profiles import crl_profile
 
-    services = options.services()
+    services = _services_for(operator)
     with services.store.read() as tx:
-        issuers = [one for one in ca_records.issuers(tx) if not cas or one.id in cas]
+        issuers = [find_issuer(tx, ca) for ca in cas] if cas else ca_records.issuers(tx)
         newest = [
             records.latest(tx, one.id, Scope(scope))
             for one in issuers
@@ -70,11 +73,15 @@ def publish(cas: Cas = None, operator: Actor = "SYSTEM", as_json: options.Json =
 
 @app.command()
 def due(operator: Actor = "SYSTEM", as_json: options.Json = False) -> None:
-    """Issue and publish what is due: for a timer, and after a revocation that could not publish.
+    """Issue and publish what is due: for a timer.
+
+    A list is due when a revocation stands on none, or when it is older than its interval. Run it
+    from a timer, and by hand after a revocation whose list could not be published. With nothing
+    due it prints an empty table and ends with 0.
 
     Example: hpki crl due
     """
-    services = options.services()
+    services = _services_for(operator)
     _show(services.lists.due(operator), as_json)
 
 
@@ -85,7 +92,9 @@ def show(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show the lists made, newest first, or the content of one file or CA's newest list.
+    """Show the lists made, or the content of one.
+
+    Without a target every list is shown, newest first; else the file, or the CA's newest list.
 
     Example: hpki crl show public/crl-sign.crl
     """
@@ -112,8 +121,16 @@ def show(
         scopes = crl_profile(issuer.crl_profile).scopes
         newest = records.latest(tx, issuer.id, Scope(scopes[-1]))
     if newest is None or newest.list_der is None:
-        raise NotFound("crl.none", f"the CA {target} has made no list yet")
+        raise NotFound("crl.none", f"the CA {target} has made no list yet", "`hpki crl issue`.")
     show_record(_content(load_list(newest.list_der)), as_json=as_json)
+
+
+def _services_for(operator: str) -> Services:
+    """Open the site; who acts unlocks their key, a timer acts as SYSTEM."""
+    services = options.services()
+    if operator != SYSTEM:
+        services.signer(operator)
+    return services
 
 
 def _show(rows: list[RevocationList], as_json: bool) -> None:
@@ -138,9 +155,10 @@ def _show(rows: list[RevocationList], as_json: bool) -> None:
 
 def _content(parsed: Any) -> dict[str, Any]:
     from crl.checking import crl_number
+    from pki.names import text
 
     return {
-        "issuer": parsed.issuer.rfc4514_string(),
+        "issuer": text(parsed.issuer),
         "number": crl_number(parsed),
         "this_update": parsed.last_update_utc,
         "next_update": parsed.next_update_utc,

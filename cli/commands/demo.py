@@ -17,9 +17,10 @@ def demo(
         bool, typer.Option("--replace", help="Remove a training site that is there.")
     ] = False,
 ) -> None:
-    """Run the whole chain: site, ceremony, applications, cards, revocations, lists, report.
+    """Run the whole chain on sample applicants.
 
-    It ends with OpenSSL's own verdict on a good and on a revoked certificate.
+    Site, ceremony, applications, cards, revocations, lists and report. It ends with OpenSSL's own
+    verdict on a good and on a revoked certificate.
 
     Example: hpki demo demo-site --replace
     """

@@ -22,15 +22,17 @@ def init(
         str, typer.Option(help="SQLAlchemy URL of the store.")
     ] = "sqlite:///store.sqlite",
 ) -> None:
-    """Make a site: folder, hpki.toml, store, and its first operators with keys of their own.
+    """Make a site folder with its store and first operators.
 
     The first two operators of the staff file sign the first set-up together. A training site gets
-    random passphrases in secrets/ (0600); a trial site asks for each.
+    random passphrases in secrets/ (0600); a trial site asks for each on the terminal, twice. All
+    of it is made or nothing.
 
     Example: hpki init demo-site --kind training
     """
-    from cli.output import say
+    from cli.output import say, show_banner
     from cli.site import make_site
 
     made = make_site(site, kind, name, staff, store_url)
+    show_banner(made.settings.centre.kind)
     say(f"{made.settings.centre.kind} site in {made.folder}")

@@ -31,13 +31,16 @@ def import_list(
     encoding: Annotated[str, typer.Option(help="utf-8 or cp932.")] = "utf-8",
     as_json: options.Json = False,
 ) -> None:
-    """Import a list of applications; each row gets its verdict and a bad row stops nothing.
+    """Import a list of applications, each row with its verdict.
 
-    The same list imported twice doubles nobody.
+    A bad row stops nothing: it is shown on stdout and, with --rejects, written to a file that can
+    be corrected and imported. The exit status is 0 even if every row is rejected; a file that
+    cannot be read as a list changes nothing and ends with 2. The same list twice doubles nobody.
 
     Example: hpki ra import examples/applications.csv --rejects rejects.csv --operator aoki
     """
     from cli.output import read_input, say, show_rows, write_output
+    from pki.errors import Conflict
     from ra.intake import Outcome
     from ra.rows import rejects_csv
     from ra.table import MAX_BYTES
@@ -45,8 +48,6 @@ def import_list(
     services = options.services()
     octets = read_input(file, MAX_BYTES, "ra.import.too_large")
     if rejects is not None and rejects.exists():
-        from pki.errors import Conflict
-
         raise Conflict("cli.file.exists", f"{rejects} exists", "Name another file.")
     report = services.intake.import_list(octets, file.name, services.signer(operator), encoding)
     rows = [
@@ -101,7 +102,7 @@ def list_applications(
             {
                 "application": row.ref,
                 "state": row.state.value,
-                "kanji_name": records.version_of(tx, row.person_id).kanji_name,
+                "kanji_name": records.applicant(tx, row).kanji_name,
                 "profession": row.profession,
                 "prefecture": row.work_prefecture,
                 "channel": row.channel,
@@ -117,11 +118,12 @@ def show(
     ref: Annotated[str, typer.Argument(help="An application's reference.")],
     as_json: options.Json = False,
 ) -> None:
-    """Show an application with its checks, documents and what would be certified.
+    """Show an application and what would be certified.
 
     Example: hpki ra show T2026-0001
     """
     from cli.output import show_record
+    from pki.names import text
     from ra import records
     from ra.dossiers import content
     from ra.examination import find_application
@@ -131,7 +133,7 @@ def show(
     with services.store.read() as tx:
         row = find_application(tx, ref)
         person = tx.get_one(Person, row.person_id)
-        version = records.version_of(tx, person.id)
+        version = records.applicant(tx, row)
         checks = records.checks_of(tx, ref)
         documents = records.documents_of(tx, ref)
     wanted = content(row, version, services.kind)
@@ -157,7 +159,7 @@ def show(
             "documents": documents,
             "checks": [f"{check.kind} {check.method} {check.result.value}" for check in checks],
             "reject_code": row.reject_code,
-            "subject": wanted.subject().rfc4514_string(),
+            "subject": text(wanted.subject()),
             "hc_roles": list(wanted.roles),
         },
         as_json=as_json,
@@ -173,10 +175,12 @@ def examine(
         list[str] | None, typer.Option(help="A failed check as KIND=NOTE; the others are OK.")
     ] = None,
     yes: options.Yes = False,
+    as_json: options.Json = False,
 ) -> None:
     """Record the examination's checks and sign the file as seen.
 
-    Each check is recorded as OK by its channel's usual method unless --fail names it.
+    Each check is recorded as OK by its channel's usual method unless --fail names it. Of several
+    applications one that is refused stops no other; the exit status is then 3.
 
     Example: hpki ra examine T2026-0001 --operator aoki
     """
@@ -187,7 +191,9 @@ def examine(
     for text in fail or ():
         kind, mark, note = text.partition("=")
         if not mark or not note.strip():
-            raise InvalidInput("cli.fail", f"{text!r} is not KIND=NOTE")
+            raise InvalidInput(
+                "cli.fail", f"{text!r} is not KIND=NOTE", "As in --fail 'NAME_MATCH=differs'."
+            )
         failures[kind.upper()] = note
     services = options.services()
     signer = services.signer(operator)
@@ -195,8 +201,9 @@ def examine(
         services,
         _chosen(services, refs, every, ApplicationState.RECEIVED),
         "examine",
-        lambda ref: services.examination.examine(ref, signer, failures),
+        lambda ref: {"state": services.examination.examine(ref, signer, failures).state.value},
         yes,
+        as_json,
     )
 
 
@@ -206,8 +213,12 @@ def approve(
     refs: Refs = None,
     every: All = False,
     yes: options.Yes = False,
+    as_json: options.Json = False,
 ) -> None:
-    """Decide to issue, signed; another person than the examiner. Gives the order to the CA.
+    """Decide to issue, signed, and order it from the CA.
+
+    The approver is another person than the examiner. Prints each order's id. Of several
+    applications one that is refused stops no other; the exit status is then 3.
 
     Example: hpki ra approve T2026-0001 --operator endo
     """
@@ -219,8 +230,9 @@ def approve(
         services,
         _chosen(services, refs, every, ApplicationState.EXAMINED),
         "approve",
-        lambda ref: services.examination.approve(ref, signer),
+        lambda ref: {"order": services.examination.approve(ref, signer).id},
         yes,
+        as_json,
     )
 
 
@@ -251,31 +263,43 @@ def _chosen(services: Services, refs: list[str] | None, every: bool, state: Any)
             "cli.refs", "name applications, or give --all", "See `hpki ra list` for references."
         )
     if refs:
-        return refs
+        return list(dict.fromkeys(refs))
     with services.store.read() as tx:
         return [row.ref for row in records.applications(tx, [state])]
 
 
 def _each(
-    services: Services, refs: list[str], verb: str, act: Callable[[str], object], yes: bool
+    services: Services,
+    refs: list[str],
+    verb: str,
+    act: Callable[[str], dict[str, str]],
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Do it for each; one that is refused stops nothing but is told and counts in the end."""
-    from cli.output import bars, confirm, say, show_error
+    from cli.output import confirm, say, show_error, show_rows
+    from cli.progress import bars
     from pki.errors import HpkiError, Refused
 
     if len(refs) > 1:
         confirm(f"{verb} {len(refs)} applications?", yes)
     refused: list[HpkiError] = []
+    rows: list[dict[str, str]] = []
     with bars() as shown:
         for ref in shown.track(refs, len(refs), verb):
             try:
-                act(ref)
+                rows.append({"application": ref} | act(ref))
             except HpkiError as error:
                 if len(refs) == 1:
                     raise
                 refused.append(error)
+    show_rows(rows, list(rows[0]) if rows else ("application",), as_json=as_json)
     for one in refused:
         show_error(one)
-    say(f"{verb}: {len(refs) - len(refused)} of {len(refs)} done")
+    say(f"{verb}: {len(rows)} of {len(refs)} done")
     if refused:
-        raise Refused(f"ra.{verb}.some", f"{len(refused)} of {len(refs)} were not done")
+        raise Refused(
+            f"ra.{verb}.some",
+            f"{len(refused)} of {len(refs)} were not done",
+            "The errors are above; see `hpki ra list`.",
+        )

@@ -28,7 +28,9 @@ def prefectures(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Report cards issued by prefecture: HTML with tile map and bars, CSV and JSON files.
+    """Report cards issued by prefecture.
+
+    Writes HTML with a tile map and bars, CSV and JSON; prints the first ten.
 
     Example: hpki report prefectures --out reports
     """

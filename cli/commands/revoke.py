@@ -10,6 +10,7 @@ import typer
 from cli import options
 
 if TYPE_CHECKING:
+    from cli.wiring import Services
     from ra.revocation import Affected
 
 
@@ -47,16 +48,18 @@ def revoke(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Revoke everything on a card, for good, and publish the lists at once.
+    """Revoke a card for good, and publish the lists at once.
 
-    First shows whom it hits. You decide as a revocation officer and an IA operator executes; in an
-    emergency you act alone, after calling back the number on file and asking for two facts.
+    First shows whom it hits, and wants the licence's last four digits typed (or --confirm).
+    You decide as a revocation officer and an IA operator executes; in an emergency you act alone,
+    after calling back the number on file and asking for two facts. If the lists cannot be
+    published the revocation stands, the exit status is 6, and `hpki crl due` publishes them.
 
     Example: hpki revoke T2026-0007 --ground R01_DEATH --requester heir --evidence "notice"
     --operator ishii --executor fujita --confirm 1234
     """
-    from cli.output import confirm_digits, say, show_error, show_rows
-    from pki.errors import HpkiError, InvalidInput
+    from cli.output import confirm_digits, say, show_error
+    from pki.errors import HpkiError, InvalidInput, Refused
     from policies.grounds import ground as find_ground
     from ra.revocation import CallerCheck, Request
 
@@ -70,8 +73,8 @@ def revoke(
         )
     hit = [services.desk.find(target) for target in targets]
     if len({one.carrier_id for one in hit}) != len(hit):
-        raise InvalidInput("cli.revoke.twice", "the same card is named twice")
-    show_rows([_row(one) for one in hit], _COLUMNS, as_json=as_json)
+        raise InvalidInput("cli.revoke.twice", "the same card is named twice", "Name it once.")
+    _show(hit, as_json)
     if dry_run:
         return
     confirm_digits(hit[0].confirmation if len(hit) == 1 else str(len(hit)), confirm)
@@ -82,7 +85,7 @@ def revoke(
     request = Request(ground, requester, channel, evidence, caller)
     officer = services.signer(operator)
     second = services.signer(executor) if executor else None
-    refused: HpkiError | None = None
+    refused = 0
     for one in hit:
         try:
             revoked = services.desk.revoke(one, request, officer, second)
@@ -90,15 +93,42 @@ def revoke(
         except HpkiError as error:
             if len(hit) == 1:
                 raise
-            refused = error
+            refused += 1
             show_error(error)
-    for row in services.lists.due(operator):
-        say(f"list {row.issuer_id} {row.scope} number {row.number} published")
-    if refused is not None:
-        raise refused
+    _publish(services, operator)
+    if refused:
+        raise Refused(
+            "cli.revoke.some",
+            f"{refused} of {len(hit)} cards were not revoked",
+            "The errors are above; the others stand.",
+        )
 
 
-_COLUMNS = ("kanji_name", "kana_name", "birth_date", "licence", "card", "certificates")
+def _publish(services: Services, operator: str) -> None:
+    """Publish what is due; the revocation stands even if that fails."""
+    from cli.output import say
+    from pki.errors import HpkiError, Unavailable
+
+    try:
+        for row in services.lists.due(operator):
+            say(f"list {row.issuer_id} {row.scope} number {row.number} published")
+    except HpkiError as error:
+        raise Unavailable(
+            "cli.revoke.unpublished",
+            f"the revocation stands, but its list is not published: {error.code}: {error.text}",
+            "Mend that, then publish with `hpki crl due`; the timer repeats it too.",
+        ) from error
+
+
+def _show(hit: list[Affected], as_json: bool) -> None:
+    from cli.output import show_record, show_rows
+
+    rows = [_row(one) for one in hit]
+    if len(rows) == 1 and not as_json:
+        show_record(rows[0], as_json=False)
+        return
+    columns = ("kanji_name", "kana_name", "birth_date", "licence", "card", "certificates")
+    show_rows(rows, columns, as_json=as_json)
 
 
 def _row(affected: Affected) -> dict[str, Any]:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-import audit.records
-import ca.records
-import card_personalization.records
-import crl.records
-import operators.records
+import audit.records  # noqa: F401
+import ca.records  # noqa: F401
+import card_personalization.records  # noqa: F401
+import crl.records  # noqa: F401
+import operators.records  # noqa: F401
 import ra.records  # noqa: F401 - every table is known before the schema is compared
 from audit.trail import Trail
 from ca.ceremonies import Ceremonies, Officiants
 from ca.issuance import Issuance
 from ca.orders import Orders
 from ca.revocation import Revocations
+from card_personalization.layout import default_layout
+from card_personalization.station import Station
+from card_personalization.stock import Stock
 from crl.lists import Lists
 from crl.publishing import FolderPublisher
 from keys.backend import KeySpec
@@ -30,8 +35,14 @@ from operators.directory import Appointment, Directory
 from operators.statements import KeySigner
 from policies.roles import Role
 from policies.site import SiteKind
+from ra.examination import Examination
+from ra.intake import Intake
+from ra.revocation import RevocationDesk
 from store.database import Store
 from store.migrate import upgrade
+
+if TYPE_CHECKING:
+    from tests.postgres import Server
 
 STAFF = {
     "kanri": (Role.CA_MANAGER,),
@@ -45,6 +56,8 @@ STAFF = {
     "shikko": (Role.REV_OFFICER,),
     "ansho": (Role.PIN_OPERATOR,),
 }
+
+CARD_MASTER = bytes(range(16, 48))
 
 CEREMONY = (Path(__file__).parent / "ceremony.toml").read_bytes()
 
@@ -72,13 +85,37 @@ class Centre:
         self.keys = FileKeyBackend(self.folder / "keys", lambda _: b"ca passphrase")
         self.issuance = Issuance(self.store, self.trail, self.keys, self.kind, os.urandom)
         clock = self.trail.clock
-        self.ceremonies = Ceremonies(
-            self.store, self.trail, self.directory, self.issuance, clock
-        )
+        self.ceremonies = Ceremonies(self.store, self.trail, self.directory, self.issuance, clock)
         self.orders = Orders(self.store, self.trail, self.directory, self.issuance, clock)
         self.revocations = Revocations(self.trail, self.directory, clock)
         self.public = FolderPublisher(self.folder / "public")
         self.lists = Lists(self.store, self.trail, self.keys, clock, self.public)
+        self.intake = Intake(self.store, self.trail, self.directory, clock, os.urandom)
+        self.examination = Examination(
+            self.store, self.trail, self.directory, self.orders, self.kind
+        )
+        self.desk = RevocationDesk(
+            self.store, self.trail, self.directory, self.revocations, clock, os.urandom
+        )
+        self.stock = Stock(
+            self.store,
+            self.trail,
+            os.urandom,
+            self.kind,
+            self.folder / "virtual_cards",
+            lambda: CARD_MASTER,
+        )
+        self.station = Station(
+            self.store,
+            self.trail,
+            self.directory,
+            self.orders,
+            self.examination,
+            default_layout(),
+            lambda: CARD_MASTER,
+            clock,
+            os.urandom,
+        )
 
     def pass_time(self, **parts: float) -> None:
         self.now += timedelta(**parts)
@@ -110,18 +147,83 @@ class Centre:
         self.ceremonies.hold(octets, people, lambda _: None)
 
 
+class Moulds:
+    """Centres made once for this process; every test gets a copy, which is quicker."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: dict[tuple[str, bool], Centre] = {}
+
+    def copy(self, folder: Path, server: Server | None, *, ceremony: bool) -> Centre:
+        """Return a centre of its own in ``folder``, its store on the server or in a file."""
+        made = self._mould(server, ceremony)
+        source = made.store.engine.url.database or ""
+        if server is None:
+            shutil.copyfile(source, folder / "store.sqlite")
+            url = f"sqlite:///{folder / 'store.sqlite'}"
+        else:
+            url = server.url(server.create_database(source))
+        if ceremony:
+            shutil.copytree(made.folder / "keys", folder / "keys")
+        return Centre(
+            Store(url),
+            folder,
+            now=made.now,
+            signers=dict(made.signers),
+            sealing=dict(made.sealing),
+        )
+
+    def _mould(self, server: Server | None, ceremony: bool) -> Centre:
+        kind = ("sqlite" if server is None else "postgres", ceremony)
+        if kind in self._made:
+            return self._made[kind]
+        folder = self._folder / f"{kind[0]}-{ceremony}"
+        folder.mkdir()
+        url = f"sqlite:///{folder / 'store.sqlite'}"
+        if server is not None:
+            url = server.url(server.create_database())
+        made = Centre(Store(url), folder)
+        try:
+            made.set_up()
+            if ceremony:
+                made.hold_ceremony()
+        finally:
+            made.store.close()
+        self._made[kind] = made
+        return made
+
+
+@pytest.fixture(scope="session")
+def moulds(tmp_path_factory: pytest.TempPathFactory) -> Moulds:
+    """The moulds of this process."""
+    return Moulds(tmp_path_factory.mktemp("moulds"))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Server | None:
+    """The server, or None for a file: the test runs twice."""
+    if request.param == "sqlite":
+        return None
+    server: Server = request.getfixturevalue("postgres_server")
+    return server
+
+
+def _closing(centre: Centre, server: Server | None) -> Iterator[Centre]:
+    try:
+        yield centre
+    finally:
+        centre.store.close()
+        if server is not None:
+            server.drop_database(centre.store.engine.url.database or "")
+
+
 @pytest.fixture
-def empty_centre(store_url: str, tmp_path: Path) -> Iterator[Centre]:
+def empty_centre(moulds: Moulds, database: Server | None, tmp_path: Path) -> Iterator[Centre]:
     """A centre with its staff appointed, and no CA yet; on SQLite and on PostgreSQL."""
-    store = Store(store_url)
-    centre = Centre(store, tmp_path)
-    centre.set_up()
-    yield centre
-    store.close()
+    yield from _closing(moulds.copy(tmp_path, database, ceremony=False), database)
 
 
 @pytest.fixture
-def centre(empty_centre: Centre) -> Centre:
+def centre(moulds: Moulds, database: Server | None, tmp_path: Path) -> Iterator[Centre]:
     """A centre that has held its key ceremony."""
-    empty_centre.hold_ceremony()
-    return empty_centre
+    yield from _closing(moulds.copy(tmp_path, database, ceremony=True), database)

@@ -39,9 +39,7 @@ def extension(oid: str, value: str, critical: str = "") -> str:
 
 def test_entries() -> None:
     with_reason = entry_der(0x83E3, NOW, Reason.CESSATION_OF_OPERATION).hex()
-    content = (
-        "02030083e3" + THIS_UPDATE + tlv("30", extension("551d15", "0a0105"))
-    )
+    content = "02030083e3" + THIS_UPDATE + tlv("30", extension("551d15", "0a0105"))
     assert with_reason == tlv("30", content)
     assert entry_der(0x6F, NOW, None).hex() == ENTRY_PLAIN.replace(" ", "")
 

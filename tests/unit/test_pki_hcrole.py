@@ -65,7 +65,9 @@ def test_unused_parts_are_read(actor: str) -> None:
 
 
 def test_other_attributes_are_passed_over() -> None:
-    date_of_birth = bytes.fromhex("301D06082B0601050507090131111 80F3139363030343031313230303030 5A".replace(" ", ""))
+    date_of_birth = bytes.fromhex(
+        "301D06082B0601050507090131111 80F3139363030343031313230303030 5A".replace(" ", "")
+    )
     both = element(0x30, date_of_birth + bytes.fromhex(DOCTOR)[2:])
     assert decode_hc_roles(both) == ("Medical Doctor",)
     assert decode_hc_roles(element(0x30, date_of_birth)) == ()
@@ -119,9 +121,7 @@ def test_any_bytes_are_read_or_invalid(octets: bytes) -> None:
     st.lists(st.tuples(st.integers(0, 97), st.integers(0, 255)), min_size=1, max_size=4),
 )
 @example(bytes.fromhex(DOCTOR), [(4, 0x24)])
-def test_a_damaged_vector_is_read_or_invalid(
-    vector: bytes, changes: list[tuple[int, int]]
-) -> None:
+def test_a_damaged_vector_is_read_or_invalid(vector: bytes, changes: list[tuple[int, int]]) -> None:
     octets = bytearray(vector)
     for place, value in changes:
         octets[place % len(octets)] = value

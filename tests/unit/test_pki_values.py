@@ -110,7 +110,7 @@ def test_pattern_of_ca_names(common_name: str, purpose: str | None) -> None:
 
 def test_text_of_a_name() -> None:
     assert names.text(NAME) == (
-        "C=JP, L=Tokyo, O=Clinic, OU=Director, OU=Ward 2, CN=Hanako, 2.5.4.5=D-1"
+        "C=JP, L=Tokyo, O=Clinic, OU=Director, OU=Ward 2, CN=Hanako, serialNumber=D-1"
     )
 
 
@@ -175,9 +175,7 @@ def test_no_serials(text: str) -> None:
 @pytest.mark.parametrize("reason", [None, *reasons.Reason])
 def test_entries_are_read_by_others(reason: reasons.Reason | None) -> None:
     moment = datetime(2026, 11, 21, 3, 0, 1, tzinfo=UTC)
-    entry = asn1_crl.RevokedCertificate.load(
-        reasons.entry_der(0x83E3, moment, reason), strict=True
-    )
+    entry = asn1_crl.RevokedCertificate.load(reasons.entry_der(0x83E3, moment, reason), strict=True)
     assert entry["user_certificate"].native == 0x83E3
     assert entry["revocation_date"].native == moment
     if reason is None:
@@ -209,9 +207,9 @@ def test_length_forms(size: int) -> None:
     assert der.bit_string(bytes(size)) == core.OctetBitString(bytes(size)).dump()
 
 
-@given(st.datetimes(datetime(1970, 1, 1), datetime(2105, 1, 1), timezones=st.just(UTC)))
-def test_times(moment: datetime) -> None:
-    whole = moment.replace(microsecond=0)
+@given(st.integers(0, 4_250_000_000))
+def test_times(seconds: int) -> None:
+    whole = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     kind = core.UTCTime if whole.year < 2050 else core.GeneralizedTime
     parsed = kind.load(der.time(whole), strict=True)
     assert parsed.native == whole
@@ -232,9 +230,13 @@ def test_object_identifiers(dotted: str) -> None:
 def request_der(key: object = None) -> bytes:
     chosen = key or private_key("person")
     algorithm = None if isinstance(chosen, ed25519.Ed25519PrivateKey) else hashes.SHA256()
-    request = x509.CertificateSigningRequestBuilder().subject_name(NAME).sign(
-        chosen,  # type: ignore[arg-type]
-        algorithm,
+    request = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(NAME)
+        .sign(
+            chosen,  # type: ignore[arg-type]
+            algorithm,
+        )
     )
     return request.public_bytes(Encoding.DER)
 
@@ -338,7 +340,7 @@ def test_the_placeholder_holds_nothing_and_has_the_right_length() -> None:
     real = private_key("root")
     placeholder = signing.placeholder_key(real.public_key())
     assert placeholder.public_key() == real.public_key()
-    assert len(placeholder.sign(b"")) == len(signing.sign(real, b""))  # type: ignore[call-arg, arg-type]
+    assert len(placeholder.sign(b"")) == len(signing.sign(real, b""))  # type: ignore[call-arg]
     for name in ("private_numbers", "private_bytes", "decrypt", "exchange"):
         with pytest.raises(TypeError):
             getattr(placeholder, name)()

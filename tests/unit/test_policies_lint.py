@@ -20,17 +20,15 @@ from pki.findings import Severity
 from pki.names import distinguished_name
 from policies import lint
 from policies.lint import CHECKS, Subject, check_certificate
-from policies.profiles import certificate_profile
+from policies.profiles import Purpose, certificate_profile
 from policies.site import SiteKind
 from tests.golden.test_certificates import (
     CONTENT,
-    NOW,
-    Purpose,
     person,
     root,
     sub_ca,
 )
-from tests.golden.vectors import private_key, spki, tlv
+from tests.golden.vectors import NOW, private_key, spki, tlv
 
 SDA = x509.ObjectIdentifier(oids.SUBJECT_DIRECTORY_ATTRIBUTES)
 PRODUCTION_SIGN = "1.2.392.100495.1.5.1.1.3.1"
@@ -198,10 +196,7 @@ FIRES: list[tuple[str, str, Change]] = [
         lambda: replace(
             ee(),
             subject=x509.Name(
-                [
-                    x509.RelativeDistinguishedName([one])
-                    for one in list(ee().subject)[:1]
-                ]
+                [x509.RelativeDistinguishedName([one]) for one in list(ee().subject)[:1]]
                 + [x509.RelativeDistinguishedName(list(ee().subject)[1:])]
             ),
         ),
@@ -212,9 +207,7 @@ FIRES: list[tuple[str, str, Change]] = [
         "H010",
         lambda: rename(
             ca(),
-            x509.NameAttribute(
-                NameOID.COMMON_NAME, "HPKI-01-DEMO-forAuthentication-forIndividual"
-            ),
+            x509.NameAttribute(NameOID.COMMON_NAME, "HPKI-01-DEMO-forAuthentication-forIndividual"),
         ),
     ),
     (
@@ -285,7 +278,11 @@ FIRES: list[tuple[str, str, Change]] = [
         "H021",
         lambda: identifier(ee(), authority_cert_issuer=None, authority_cert_serial_number=None),
     ),
-    ("check_subject_key", "H022", lambda: ee().with_extension(x509.SubjectKeyIdentifier(bytes(20)))),
+    (
+        "check_subject_key",
+        "H022",
+        lambda: ee().with_extension(x509.SubjectKeyIdentifier(bytes(20))),
+    ),
     (
         "check_subject_key",
         "H083",
@@ -299,9 +296,7 @@ FIRES: list[tuple[str, str, Change]] = [
     (
         "check_subject_key",
         "H083",
-        lambda: same_key_identifier(
-            ee(), ec.generate_private_key(ec.SECP256R1()).public_key()
-        ),
+        lambda: same_key_identifier(ee(), ec.generate_private_key(ec.SECP256R1()).public_key()),
     ),
     (
         "check_subject_key",
@@ -403,7 +398,11 @@ FIRES: list[tuple[str, str, Change]] = [
         ),
     ),
     ("check_hc_role", "H065", lambda: director(ee())),
-    ("check_distribution_points", "H071", lambda: ee().with_extension(points(uri_point(), uri_point()))),
+    (
+        "check_distribution_points",
+        "H071",
+        lambda: ee().with_extension(points(uri_point(), uri_point())),
+    ),
     (
         "check_distribution_points",
         "H071",
@@ -539,7 +538,7 @@ def test_what_is_allowed(number: int) -> None:
 
 def test_every_check_is_registered_and_has_its_defect() -> None:
     written = {name for name in vars(lint) if name.startswith("check_")} - {"check_certificate"}
-    assert {check.__name__ for check in CHECKS} == written  # type: ignore[attr-defined]
+    assert {check.__name__ for check in CHECKS} == written
     assert {check for check, _, _ in FIRES} | {"check_version"} == written
 
 

@@ -149,7 +149,9 @@ def test_single_roles_and_larger_sets() -> None:
 def test_demo_marks_outside_production(kind: SiteKind) -> None:
     assert kind.banner
     for name in (
-        distinguished_name(organization="DEMO Centre", common_name="HPKI-01-DEMO_X-forNonRepudiation"),
+        distinguished_name(
+            organization="DEMO Centre", common_name="HPKI-01-DEMO_X-forNonRepudiation"
+        ),
         distinguished_name(organization="DEMO", organizational_units=["Bureau", "DEMO Root"]),
         distinguished_name(organization="DEMO Hospital", common_name="Taro Yamada"),
         distinguished_name(common_name="Taro Yamada", serial_number="D1"),

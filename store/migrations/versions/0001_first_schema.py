@@ -105,6 +105,7 @@ def upgrade() -> None:
                 "EXAMINED",
                 "REJECTED",
                 "ISSUING",
+                "ISSUED",
                 "PERSONALISED",
                 "CLOSED_REVOKED",
                 name="applicationstate_known",
@@ -623,6 +624,16 @@ def _guard_trail() -> None:
     op.execute(f"CREATE TRIGGER trail_entry_unchanged BEFORE UPDATE ON trail_entry {refuse}")
     op.execute(f"CREATE TRIGGER trail_entry_kept BEFORE DELETE ON trail_entry {refuse}")
     op.execute(f"CREATE TRIGGER trail_head_kept BEFORE DELETE ON trail_head {refuse}")
+    # SQLite's INSERT OR REPLACE removes the old row without asking the triggers on DELETE.
+    op.execute(
+        "CREATE TRIGGER trail_entry_once BEFORE INSERT ON trail_entry WHEN EXISTS "
+        "(SELECT 1 FROM trail_entry WHERE seq = NEW.seq OR hash = NEW.hash) "
+        "BEGIN SELECT RAISE(ABORT, 'the trail is append-only'); END"
+    )
+    op.execute(
+        "CREATE TRIGGER trail_head_once BEFORE INSERT ON trail_head WHEN EXISTS "
+        "(SELECT 1 FROM trail_head) BEGIN SELECT RAISE(ABORT, 'the trail is append-only'); END"
+    )
     op.execute(
         "CREATE TRIGGER trail_head_site BEFORE UPDATE ON trail_head "
         "WHEN OLD.site_id <> NEW.site_id OR OLD.site_kind <> NEW.site_kind " + refuse

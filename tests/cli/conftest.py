@@ -1,0 +1,119 @@
+"""One training site for all transcripts of a worker, made by single commands, and its copies."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests import tiers
+from tests.cli.terminal import Result, Terminal, warm
+
+ROOT = Path(__file__).parents[2]
+CEREMONY = ROOT / "tests" / "flows" / "ceremony.toml"
+PEOPLE = ("--custodian", "kagi-ichi", "--custodian", "kagi-futa", "--witness", "mori")
+LICENCE = "3146"
+"""Last four digits of the licence of T2026-0001."""
+
+
+@dataclass
+class Story:
+    """What every command of the chain said, by its name in ``said``."""
+
+    terminal: Terminal
+    folder: Path
+    heads: dict[str, tuple[int, str]] = field(default_factory=dict)
+    said: dict[str, Result] = field(default_factory=dict)
+
+    def tell(self, name: str, *args: object) -> Result:
+        self.said[name] = self.terminal.run(*args)
+        return self.said[name]
+
+    @property
+    def applications(self) -> Path:
+        return self.folder / "applications.csv"
+
+
+def application_rows(count: int) -> str:
+    """Header and first rows of the sample applicants."""
+    lines = (ROOT / "examples" / "applications.csv").read_text("utf-8").splitlines()
+    return "\n".join(lines[: count + 1]) + "\n"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm() -> Iterator[None]:
+    yield
+    if warm.cache_info().currsize:
+        warm().close()
+        warm.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """The whole chain by single commands, as a person would type them."""
+    folder = tmp_path_factory.mktemp("story")
+    made = Story(Terminal(folder / "site"), folder)
+    bad = application_rows(6).splitlines()[6].replace("-", "/", 1).replace(",0", ",x", 1)
+    made.applications.write_text(f"{application_rows(5)}{bad}\n", "utf-8")
+    tell = made.tell
+    made.said["init"] = made.terminal.started("init", made.terminal.site)
+    made.heads["init"] = made.terminal.head()
+    tell("ceremony plan", "ca", "ceremony", CEREMONY, *PEOPLE, "--dry-run", "--json")
+    made.heads["ceremony plan"] = made.terminal.head()
+    tell("ceremony", "ca", "ceremony", CEREMONY, *PEOPLE, "--yes")
+    _tell_applications(made)
+    _tell_certificates(made)
+    tell("crl issue", "crl", "issue", "--json")
+    tell("crl publish", "crl", "publish", "--json", "--operator", "fujita")
+    return made
+
+
+def _tell_applications(made: Story) -> None:
+    tell = made.tell
+    tell("add", "operator", "add", "yamada", "--full-name", "山田 花子", "--role", "RA_EXAMINER",
+         "--operator", "sakurai")  # fmt: skip
+    rejects = made.folder / "rejects.csv"
+    reception = ("ra", "import", made.applications, "--operator", "aoki")
+    tell("import", *reception, "--rejects", rejects)
+    tell("import again", *reception, "--json")
+    tell("examine", "ra", "examine", "--all", "--yes", "--operator", "aoki", "--json")
+    refs = [f"T2026-000{number}" for number in (1, 2, 3, 4)]
+    tell("approve", "ra", "approve", *refs, "--yes", "--operator", "endo", "--json")
+    tell("reject", "ra", "reject", "T2026-0005", "--code", "R02", "--operator", "endo")
+
+
+def _tell_certificates(made: Story) -> None:
+    orders = [f"T2026-000{number}.1" for number in (1, 2, 4)]
+    issuing = ("--operator", "fujita", "--json")
+    made.tell("personalize", "card", "personalize", *orders, "--yes", *issuing)
+    request, out = made.folder / "holder.csr", made.folder / "holder.pem"
+    openssl = tiers.require_tool("openssl", tier="interop")
+    command = [openssl, "req", "-new", "-newkey", "rsa:2048", "-noenc", "-subj", "/"]
+    command += ["-keyout", str(made.folder / "holder.key"), "-out", str(request)]
+    subprocess.run(command, check=True, capture_output=True)
+    wanted = ("T2026-0003.1", "--csr", request, "--purpose", "sign")
+    made.tell("issue", "cert", "issue", *wanted, "--out", out, *issuing)
+
+
+@pytest.fixture
+def centre(story: Story) -> Iterator[Terminal]:
+    """The shared site, which the test must not change."""
+    before = story.terminal.head()
+    yield story.terminal
+    assert story.terminal.head() == before, "the shared site was changed"
+
+
+@pytest.fixture
+def own_centre(story: Story, tmp_path: Path) -> Terminal:
+    """A copy of the site for this test alone."""
+    shutil.copytree(story.terminal.site, tmp_path / "site")
+    return Terminal(tmp_path / "site")
+
+
+@pytest.fixture(scope="session")
+def openssl() -> str:
+    return tiers.require_tool("openssl", tier="interop")

@@ -1,0 +1,72 @@
+"""Cards by prefecture, counted from what was really issued."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from ca.orders import file_carrier
+from policies.profiles import Purpose
+from ra.revocation import Request
+from reports.issuance import cards_by_prefecture
+from reports.prefectures import PrefectureCount
+from tests.flows.conftest import Centre
+from tests.flows.issuing import prepare
+from tests.flows.registration import batch_for, blank_card, make_cards, order_all, personalize, row
+from tests.flows.test_desk import LETTER, revoke
+from tests.flows.test_station import begin_and_pull
+
+ISSUED_ON = date(2026, 11, 21)
+BEFORE = ISSUED_ON - timedelta(days=1)
+
+
+def counted(centre: Centre, as_of: date = ISSUED_ON) -> list[PrefectureCount]:
+    with centre.store.read() as tx:
+        return cards_by_prefecture(tx, as_of)
+
+
+def test_cards_are_counted_by_place_of_work(centre: Centre) -> None:
+    """One row for each card, not certificate; the day is Japan's; orders alone are no cards."""
+    assert counted(centre) == []
+    centre.pass_time(hours=-11, minutes=-30)  # 15:30 UTC of the 20th is 00:30 JST of the 21st
+    cards = make_cards(
+        centre,
+        row(1, work_prefecture="13"),
+        row(2, work_prefecture="13", profession="看護師"),
+        row(3, work_prefecture="99"),
+    )
+    order_all(centre, row(4, work_prefecture="27"))
+    wanted = [PrefectureCount("13", 2, 1), PrefectureCount("99", 1, 1)]
+    assert counted(centre) == wanted
+    assert counted(centre, BEFORE) == []
+    assert counted(centre, ISSUED_ON.replace(year=2040)) == wanted
+    # lost, died, retired: the card was issued all the same
+    revoke(centre, cards[0], LETTER, "hakko")
+    assert counted(centre) == wanted
+    # scrapped before delivery: it never was
+    scrapped = Request("C12_CARD_SCRAPPED", "CA", "STATION", "run journal")
+    revoke(centre, cards[2], scrapped, "hakko")
+    assert counted(centre) == wanted[:1]
+
+
+def test_what_is_not_a_card_with_a_signing_certificate_is_not_counted(centre: Centre) -> None:
+    """The report names as a card what has its signing certificate: issued, not reserved."""
+    first, second = order_all(centre, row(1), row(2))
+    card = blank_card(centre)
+    begin_and_pull(centre, first.id, card, certificates=1)  # authentication comes first
+    assert counted(centre) == []
+    personalize(centre, first.id, card, batch_for(centre, first.id, batch_id="again"))
+    assert counted(centre) == [PrefectureCount("13", 1, 1)]
+    made = prepare(centre, second.id, Purpose.SIGN, 1)
+    batch = batch_for(centre, second.id, batch_id="file")
+    centre.orders.issue(made, second.id, Purpose.SIGN, file_carrier(second.id), batch)
+    assert counted(centre) == [PrefectureCount("13", 1, 1)]
+
+
+def test_a_day_is_japans(centre: Centre) -> None:
+    """At 15:00 UTC the next day has begun there."""
+    centre.pass_time(hours=11, minutes=59)
+    make_cards(centre, row(1))
+    centre.pass_time(minutes=1)
+    make_cards(centre, row(2))
+    assert counted(centre) == [PrefectureCount("13", 1, 1)]
+    assert counted(centre, ISSUED_ON + timedelta(days=1)) == [PrefectureCount("13", 2, 2)]

@@ -1,0 +1,527 @@
+"""The station: a whole card, and what it refuses before and after it has begun."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ObjectIdentifier
+from sqlalchemy import update
+from sqlmodel import col, select
+
+from ca.records import Certificate, CertificateState, issuers
+from card_personalization import records
+from card_personalization.apdu import IssuerKeyRefused, WrongPin
+from card_personalization.hpki_card import CardState as ChipState
+from card_personalization.hpki_card import HpkiCard
+from card_personalization.layout import Role, default_layout
+from card_personalization.records import Card, CardState, PinEnvelope, Run, RunState
+from card_personalization.station import CA_LABEL, ROOT_LABEL, Report
+from card_personalization.stock import ISSUER_KEY, TRANSPORT_KEY
+from card_personalization.transport import CardRemoved, EmbeddedTransport, FaultTransport, Transport
+from card_personalization.virtual_card import VirtualCard
+from keys.diversify import card_key
+from keys.sealing import open_sealed
+from operators.directory import Appointment
+from operators.records import Credential, RoleGrant
+from operators.statements import KeySigner
+from pki.errors import Conflict, NotFound, Refused, Unavailable
+from pki.hcrole import decode_hc_roles
+from policies.roles import Role as OperatorRole
+from policies.site import SiteKind
+from ra.examination import find_application
+from ra.records import ApplicationState, PersonVersion
+from ra.revocation import Request
+from tests.flows.conftest import CARD_MASTER, Centre, p256
+from tests.flows.issuing import refused
+from tests.flows.registration import (
+    DIRECTOR,
+    batch_for,
+    blank_card,
+    certificates_on,
+    entries,
+    order_all,
+    personalize,
+    row,
+)
+from tests.flows.test_examination import plant_role
+
+REF = "T2026-0001"
+ORDER = f"{REF}.1"
+STEPS = ["ISSUER", "FILES", "KEYS", "PINS", "ISSUE", "WRITE", "LOCK", "VERIFY"]
+HC_ROLE = ObjectIdentifier("2.5.29.9")
+
+
+def inserted(centre: Centre, card: str) -> HpkiCard:
+    return HpkiCard(centre.stock.insert_virtual(card), default_layout())
+
+
+def journal(centre: Centre, card: str) -> tuple[Run, list[records.Step]]:
+    with centre.store.read() as tx:
+        (run,) = records.runs_of(tx, card)
+        return run, records.steps_of(tx, run.id)
+
+
+def envelope_content(centre: Centre, card: str, order_id: str) -> dict[str, str]:
+    """What the PIN operator reads in the card's only envelope."""
+    with centre.store.read() as tx:
+        (envelope,) = records.envelopes_of(tx, card)
+    purpose = f"hpki pin {card} {order_id}".encode()
+    found: dict[str, str] = json.loads(
+        open_sealed(envelope.sealed, centre.sealing["ansho"], purpose)
+    )
+    return found
+
+
+def appoint(centre: Centre, name: str, *roles: OperatorRole) -> None:
+    """Make another operator."""
+    signer, sealing = KeySigner(name, p256()), p256()
+    with centre.store.begin() as tx:
+        centre.directory.appoint(
+            tx,
+            Appointment(name, name, signer.public_key(), sealing.public_key(), roles),
+            centre.signers["kanri"],
+        )
+    centre.signers[name], centre.sealing[name] = signer, sealing
+
+
+def state_of(centre: Centre) -> ApplicationState:
+    with centre.store.read() as tx:
+        return find_application(tx, REF).state
+
+
+def stocked(centre: Centre, card: str) -> Card:
+    with centre.store.read() as tx:
+        return tx.get_one(Card, card)
+
+
+def untouched(centre: Centre, card: str) -> bool:
+    """Nobody wrote to the card."""
+    return inserted(centre, card).identify().state is ChipState.BLANK
+
+
+# --- a whole card ---
+
+
+def check_certificates(centre: Centre, card: str, report: Report) -> None:
+    rows = {Role(str(one.usage)): one for one in certificates_on(centre, card)}
+    assert set(rows) == set(report.certificates) == {Role.SIGN, Role.AUTH}
+    with centre.store.read() as tx:
+        authorities = {one.id: one.certificate_der for one in issuers(tx)}
+    chip = inserted(centre, card)
+    usages = {
+        Role.SIGN: {"content_commitment"},
+        Role.AUTH: {"digital_signature"},
+    }
+    for role, certificate in report.certificates.items():
+        stored = rows[role]
+        assert stored.state is CertificateState.ISSUED
+        assert certificate.public_bytes(Encoding.DER) == stored.certificate_der
+        on_card = chip.read_certificates(role)
+        assert on_card.holder_der == stored.certificate_der
+        assert dict(on_card.ca_certificates_der) == {
+            ROOT_LABEL: authorities["root"],
+            CA_LABEL: authorities[role.lower()],
+        }
+        public_key = certificate.public_key()
+        assert isinstance(public_key, rsa.RSAPublicKey)
+        assert public_key == chip.public_key(role)
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+        named = {
+            name
+            for name in ("digital_signature", "content_commitment", "key_encipherment",
+                         "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign")
+            if getattr(usage, name)
+        }  # fmt: skip
+        assert named == usages[role]
+        attributes = certificate.extensions.get_extension_for_oid(HC_ROLE).value
+        assert isinstance(attributes, x509.UnrecognizedExtension)
+        assert set(decode_hc_roles(attributes.value)) == {"Medical Doctor", "Director of Hospital"}
+        subject = certificate.subject.rfc4514_string()
+        assert "OU=Director,O=DEMO Fictitious Hospital,C=JP" in subject
+    assert len({one.spki_sha256 for one in rows.values()}) == 2
+
+
+def check_pins(centre: Centre, card: str) -> None:
+    content = envelope_content(centre, card, ORDER)
+    assert set(content) == {"chip", "SIGN", "AUTH"}
+    assert content["chip"] == card
+    for role in Role:
+        pin = content[role]
+        assert (len(pin), pin.isdigit()) == (8, True)
+        chip = inserted(centre, card)
+        wrong = str((int(pin[0]) + 1) % 10) + pin[1:]
+        with pytest.raises(WrongPin):
+            chip.verify_pin(role, wrong)
+        chip.verify_pin(role, pin)
+    with centre.store.read() as tx:
+        (envelope,) = records.envelopes_of(tx, card)
+        owner = tx.get_one(Credential, envelope.credential_id).operator_id
+    assert owner == "ansho"
+    purpose = f"hpki pin {card} {ORDER}".encode()
+    for name, key in centre.sealing.items():
+        if name != "ansho":
+            refused(Refused, "keys.sealed", lambda: open_sealed(envelope.sealed, key, purpose))  # noqa: B023
+    other = f"hpki pin {card} T2026-0002.1".encode()
+    refused(
+        Refused,
+        "keys.sealed",
+        lambda: open_sealed(envelope.sealed, centre.sealing["ansho"], other),
+    )
+    written = "".join(entry.body for entry in entries(centre))
+    assert [pin for pin in (content["SIGN"], content["AUTH"]) if pin in written] == []
+
+
+def check_issuer_key(centre: Centre, card: str) -> None:
+    identity = inserted(centre, card).identify()
+    assert (identity.chip_serial, identity.state) == (card, ChipState.ACTIVATED)
+    assert identity.issuer_key_version == 2
+    with pytest.raises(IssuerKeyRefused):
+        inserted(centre, card).authenticate_issuer(card_key(CARD_MASTER, TRANSPORT_KEY, card))
+    inserted(centre, card).authenticate_issuer(card_key(CARD_MASTER, ISSUER_KEY, card))
+
+
+def test_a_whole_card(centre: Centre) -> None:
+    (order,) = order_all(centre, row(1, **DIRECTOR))
+    card, progress = blank_card(centre), []  # type: ignore[var-annotated]
+    assert stocked(centre, card) == Card(chip_serial=card, state=CardState.STOCK)
+    report = personalize(centre, order.id, card, progress=progress)
+    assert (report.chip_serial, report.order_id) == (card, ORDER)
+    assert progress == STEPS
+    assert [check for check in report.checks if not check.ok] == []
+    assert {check.step for check in report.checks} == {
+        "card.activated",
+        *(
+            f"{role}.{step}"
+            for role in ("sign", "auth")
+            for step in ("certificates", "sign_without_pin", "challenge_signature", "pin_tries",
+                         "create_file_locked", "generate_locked")
+        ),
+        "sign.pin_per_signature",
+        "auth.pin_per_session",
+    }  # fmt: skip
+    check_certificates(centre, card, report)
+    check_pins(centre, card)
+    check_issuer_key(centre, card)
+    run, steps = journal(centre, card)
+    assert (run.state, run.order_id, run.operator_id) == (RunState.DONE, ORDER, "hakko")
+    assert run.ended_at == centre.now
+    assert [(step.position, step.name) for step in steps] == list(enumerate(STEPS, start=1))
+    assert [step for step in steps if step.ended_at is None] == []
+    kept = stocked(centre, card)
+    assert (kept.state, kept.order_id) == (CardState.PERSONALISED, ORDER)
+    assert state_of(centre) is ApplicationState.PERSONALISED
+    story = [entry.code for entry in entries(centre)][-9:]
+    assert story == [
+        "ISSUE.ORDER", "STOCK.IN", "PRIV.USE", "STOCK.OUT", "CERT.POP_OK", "CERT.ISSUE",
+        "CERT.POP_OK", "CERT.ISSUE", "CARD.PERSONALISE",
+    ]  # fmt: skip
+    centre.trail.verify()
+
+
+def test_no_pin_is_drawn_twice(centre: Centre) -> None:
+    orders = order_all(centre, row(1), row(2))
+    pins = []
+    for order in orders:
+        card = blank_card(centre)
+        personalize(centre, order.id, card)
+        content = envelope_content(centre, card, order.id)
+        pins += [content["SIGN"], content["AUTH"]]
+    assert len(set(pins)) == 4
+
+
+# --- refused before anything is written ---
+
+
+def assert_nothing_begun(centre: Centre, card: str) -> None:
+    assert stocked(centre, card) == Card(chip_serial=card, state=CardState.STOCK)
+    assert untouched(centre, card)
+    with centre.store.read() as tx:
+        assert records.runs_of(tx, card) == []
+        assert records.envelopes_of(tx, card) == []
+    assert certificates_on(centre, card) == []
+
+
+def test_a_file_changed_after_its_approval_gets_no_card(centre: Centre) -> None:
+    (order,) = order_all(centre, row(1))
+    card = blank_card(centre)
+    changes: Sequence[tuple[str, str]] = (("kanji_name", "偽名　太郎"), ("address", "elsewhere"))
+    for column, value in changes:
+        with centre.store.begin() as tx:
+            before = tx.exec(select(getattr(PersonVersion, column))).one()
+            tx.execute(update(PersonVersion).values({column: value}))
+        refusal = refused(
+            Refused, "ra.dossier.changed", lambda: personalize(centre, order.id, card)
+        )
+        assert column in refusal.text
+        with centre.store.begin() as tx:
+            tx.execute(update(PersonVersion).values({column: before}))
+    assert_nothing_begun(centre, card)
+    personalize(centre, order.id, card)
+
+
+def test_wrong_cards_are_refused(centre: Centre) -> None:
+    first, second = order_all(centre, row(1), row(2))
+    begun, spare = blank_card(centre), blank_card(centre)
+    with centre.store.begin() as tx:
+        tx.get_one(Card, begun).state = CardState.RESERVED
+        tx.get_one(Card, begun).order_id = first.id
+    refused(Conflict, "card.reserved.other", lambda: personalize(centre, second.id, begun))
+    unknown = VirtualCard.create(
+        centre.folder / "unknown.json", "ff" * 8, card_key(CARD_MASTER, TRANSPORT_KEY, "ff" * 8)
+    )
+    transport, batch = EmbeddedTransport(unknown), batch_for(centre, first.id)
+    refused(Conflict, "card.reserved.other", lambda: personalize(centre, first.id, transport))
+    refused(NotFound, "ca.order.unknown", lambda: personalize(centre, "T2026-0009.1", spare, batch))
+    assert_nothing_begun(centre, spare)
+    # a run that was begun is taken up on its own card only
+    pulled = FaultTransport(centre.stock.insert_virtual(begun), fail_at=30)
+    with pytest.raises(Unavailable):
+        personalize(centre, first.id, pulled)
+    refused(Conflict, "card.run.other", lambda: personalize(centre, first.id, spare))
+    assert_nothing_begun(centre, spare)
+    personalize(centre, first.id, begun)
+    # and a finished card is finished, for its own order and for others
+    refused(Conflict, "card.reserved.other", lambda: personalize(centre, second.id, begun))
+    # a second card for a finished order is not even begun
+    refused(Conflict, "ra.state", lambda: personalize(centre, first.id, spare))
+    assert_nothing_begun(centre, spare)
+    assert len(certificates_on(centre, begun)) == 2
+
+
+def test_a_finished_card_is_refused(centre: Centre) -> None:
+    (order,) = order_all(centre, row(1))
+    card = blank_card(centre)
+    personalize(centre, order.id, card)
+    with centre.store.begin() as tx:  # as if the application were still waiting for a card
+        find_application(tx, REF).state = ApplicationState.ISSUING
+    head = centre.trail.verify()
+    batch = batch_for(centre, order.id)
+    refused(Conflict, "card.personalised", lambda: personalize(centre, order.id, card, batch))
+    assert centre.trail.verify().seq == head.seq + 1  # the batch only
+    assert len(certificates_on(centre, card)) == 2
+
+
+def test_no_virtual_card_in_production(centre: Centre) -> None:
+    centre.kind = SiteKind.PRODUCTION
+    centre.__post_init__()
+    refused(Refused, "card.virtual.production", lambda: blank_card(centre))
+    with centre.store.read() as tx:
+        assert records.cards(tx) == []
+
+
+def test_a_card_is_taken_in_once(centre: Centre) -> None:
+    card = blank_card(centre)
+    with centre.store.begin() as tx:
+        refused(Conflict, "card.stock.known", lambda: centre.stock.take_in(tx, card, "hakko"))
+
+
+def test_the_stock_gives_the_orders_own_card_first(centre: Centre) -> None:
+    first, second = order_all(centre, row(1), row(2))
+    assert centre.stock.reserve(first.id) is None
+    cards = sorted(blank_card(centre) for _ in range(2))
+    given = centre.stock.reserve(first.id)
+    assert given is not None
+    assert given.chip_serial == cards[0]
+    again = centre.stock.reserve(first.id)
+    assert again is not None
+    assert again.chip_serial == cards[0]
+    other = centre.stock.reserve(second.id)
+    assert other is not None
+    assert other.chip_serial == cards[1]
+    pulled = FaultTransport(centre.stock.insert_virtual(cards[1]), fail_at=10)
+    with pytest.raises(Unavailable):
+        personalize(centre, second.id, pulled)
+    begun = centre.stock.reserve(second.id)
+    assert begun is not None
+    assert begun.chip_serial == cards[1]
+
+
+# --- refused on the way, before a key is certified ---
+
+
+def test_without_a_pin_operator_no_key_is_certified(centre: Centre) -> None:
+    (order,) = order_all(centre, row(1))
+    card = blank_card(centre)
+    with centre.store.begin() as tx:
+        tx.execute(
+            update(RoleGrant)
+            .where(col(RoleGrant.role) == OperatorRole.PIN_OPERATOR)
+            .values(until_seq=centre.trail.position(tx))
+        )
+    refused(Refused, "card.pin.nobody", lambda: personalize(centre, order.id, card))
+    assert certificates_on(centre, card) == []
+    with centre.store.read() as tx:
+        assert tx.exec(select(PinEnvelope)).all() == []
+    _, steps = journal(centre, card)
+    assert [step.name for step in steps if step.ended_at is None] == ["PINS"]
+    appoint(centre, "ansho-b", OperatorRole.PIN_OPERATOR)
+    report = personalize(centre, order.id, card, batch_for(centre, order.id, batch_id="again"))
+    assert all(check.ok for check in report.checks)
+
+
+def test_every_pin_operator_gets_an_envelope(centre: Centre) -> None:
+    appoint(centre, "ansho-b", OperatorRole.PIN_OPERATOR)
+    (order,) = order_all(centre, row(1))
+    card = blank_card(centre)
+    personalize(centre, order.id, card)
+    with centre.store.read() as tx:
+        envelopes = {
+            tx.get_one(Credential, one.credential_id).operator_id: one.sealed
+            for one in records.envelopes_of(tx, card)
+        }
+    assert set(envelopes) == {"ansho", "ansho-b"}
+    purpose = f"hpki pin {card} {ORDER}".encode()
+    opened = {open_sealed(envelopes[name], centre.sealing[name], purpose) for name in envelopes}
+    assert len(opened) == 1
+
+
+def test_the_approver_may_not_execute(centre: Centre) -> None:
+    (order,) = order_all(centre, row(1))
+    card = blank_card(centre)
+    plant_role(centre, "shonin", OperatorRole.IA_OPERATOR)
+    batch = batch_for(centre, order.id, executor="shonin")
+    refused(Refused, "ca.separation", lambda: personalize(centre, order.id, card, batch))
+    assert certificates_on(centre, card) == []
+    assert state_of(centre) is ApplicationState.ISSUING
+
+
+def test_an_order_outside_the_batch_is_not_executed(centre: Centre) -> None:
+    first, second = order_all(centre, row(1), row(2))
+    card = blank_card(centre)
+    batch = batch_for(centre, second.id)
+    refused(Refused, "ca.batch.order", lambda: personalize(centre, first.id, card, batch))
+    assert certificates_on(centre, card) == []
+
+
+def test_a_revoked_card_is_not_taken_up_again(centre: Centre) -> None:
+    """Its second certificate would stand on no list, and for ever."""
+    (order,) = order_all(centre, row(1))
+    card = blank_card(centre)
+    begin_and_pull(centre, order.id, card, certificates=1)
+    centre.desk.revoke(
+        centre.desk.find(card),
+        Request("C12_CARD_SCRAPPED", "CA", "STATION", "run journal"),
+        centre.signers["shikko"],
+        centre.signers["hakko"],
+    )
+    batch = batch_for(centre, order.id, batch_id="again")
+    refused(Conflict, "ra.state", lambda: personalize(centre, order.id, card, batch))
+    assert len(certificates_on(centre, card)) == 1
+
+
+def begin_and_pull(centre: Centre, order_id: str, card: str, certificates: int) -> None:
+    """Pull the card as soon as so many certificates were issued on it."""
+
+    class Pulled(EmbeddedTransport):
+        def transmit(self, apdu: bytes) -> bytes:
+            if apdu[1] == 0x22 and len(issued(centre, card)) == certificates:
+                raise Unavailable("test.pulled", "the card was pulled")
+            return super().transmit(apdu)
+
+    centre.stock.insert_virtual(card).close()
+    path = centre.folder / "virtual_cards" / f"{card}.json"
+    refused(
+        Unavailable,
+        "test.pulled",
+        lambda: personalize(centre, order_id, Pulled(VirtualCard.load(path))),
+    )
+    assert len(issued(centre, card)) == certificates
+
+
+def issued(centre: Centre, card: str) -> list[Certificate]:
+    return [one for one in certificates_on(centre, card) if one.state is CertificateState.ISSUED]
+
+
+# --- a resumed run ---
+
+
+def test_who_finishes_a_run_stands_in_the_trail(centre: Centre) -> None:
+    appoint(centre, "hakko-b", OperatorRole.IA_OPERATOR)
+    (order,) = order_all(centre, row(1))
+    card = blank_card(centre)
+    begin_and_pull(centre, order.id, card, certificates=1)
+    personalize(centre, order.id, card, batch_for(centre, order.id, executor="hakko-b"))
+    actors = {
+        entry.code: json.loads(entry.body)["actor_id"]
+        for entry in entries(centre, "STOCK.OUT", "CARD.PERSONALISE")
+    }
+    assert actors == {"STOCK.OUT": "hakko", "CARD.PERSONALISE": "hakko-b"}
+    issuers_ = [json.loads(entry.body)["actor_id"] for entry in entries(centre, "CERT.ISSUE")[-2:]]
+    assert issuers_ == ["hakko", "hakko-b"]
+
+
+class Unlocked(EmbeddedTransport):
+    """A card that lets anybody make keys after its activation; answers only, nothing is made."""
+
+    def transmit(self, apdu: bytes) -> bytes:
+        answer = super().transmit(apdu)
+        if apdu[1] == 0x47 and apdu[2] == 0x80 and answer == b"\x69\x82":
+            return b"\x90\x00"
+        return answer
+
+
+def test_a_card_that_fails_a_check_is_never_finished(centre: Centre) -> None:
+    (order,) = order_all(centre, row(1))
+    card = blank_card(centre)
+    path = centre.folder / "virtual_cards" / f"{card}.json"
+
+    def attempt(batch_id: str, transport: Transport) -> None:
+        batch = batch_for(centre, order.id, batch_id=batch_id)
+        refusal = refused(
+            Refused, "card.verify", lambda: personalize(centre, order.id, transport, batch)
+        )
+        assert "sign.generate_locked, auth.generate_locked" in refusal.text
+
+    attempt("first", Unlocked(VirtualCard.load(path)))
+    assert state_of(centre) is ApplicationState.ISSUING
+    run, _ = journal(centre, card)
+    assert run.state is RunState.OPEN
+    # a second try has no PINs any more and would check less: what failed once has failed
+    attempt("second", centre.stock.insert_virtual(card))
+    assert stocked(centre, card).state is CardState.RESERVED
+    last = json.loads(entries(centre, "CARD.PERSONALISE")[-1].body)
+    assert (last["outcome"], last["object_id"]) == ("FAIL", card)
+    centre.desk.revoke(
+        centre.desk.find(card),
+        Request("C12_CARD_SCRAPPED", "CA", "STATION", "run journal"),
+        centre.signers["shikko"],
+        centre.signers["hakko"],
+    )
+    assert state_of(centre) is ApplicationState.CLOSED_REVOKED
+
+
+def test_a_resumed_run_after_the_activation_compares_what_is_on_the_card(centre: Centre) -> None:
+    (order,) = order_all(centre, row(1))
+    card = blank_card(centre)
+    path = centre.folder / "virtual_cards" / f"{card}.json"
+
+    class PulledAfterActivation(EmbeddedTransport):
+        active = False
+
+        def transmit(self, apdu: bytes) -> bytes:
+            if self.active:
+                raise CardRemoved
+            answer = super().transmit(apdu)
+            self.active = apdu[:2] == b"\x00\x44"
+            return answer
+
+    transport = PulledAfterActivation(VirtualCard.load(path))
+    with pytest.raises(Unavailable):
+        personalize(centre, order.id, transport)
+    pins = envelope_content(centre, card, order.id)
+    report = personalize(centre, order.id, card, batch_for(centre, order.id, batch_id="again"))
+    assert [(check.step, check.ok, check.detail) for check in report.checks] == [
+        ("sign.read_back", True, "resumed"),
+        ("auth.read_back", True, "resumed"),
+    ]
+    assert envelope_content(centre, card, order.id) == pins
+    for role in Role:
+        inserted(centre, card).verify_pin(role, pins[role])
+    names = [step.name for step in journal(centre, card)[1]]
+    assert names == [*STEPS, "ISSUER", "VERIFY"]
+    assert len(issued(centre, card)) == 2
