@@ -33,6 +33,7 @@ from card_personalization.verify import CheckResult, check_card
 from keys.diversify import card_key
 from keys.sealing import seal
 from operators.directory import Directory
+from operators.statements import Signer
 from pki.errors import Conflict, Refused, Unavailable
 from pki.serials import Entropy
 from pki.validity import Clock, whole_seconds
@@ -74,16 +75,23 @@ class Station:
     entropy: Entropy
 
     def personalize(
-        self, order_id: str, transport: Transport, batch: Batch, progress: Progress
+        self,
+        order_id: str,
+        transport: Transport,
+        batch: Batch,
+        card_operator: Signer,
+        progress: Progress,
     ) -> Report:
         """Make the order's card and return its report; a broken run goes on where it stopped.
+
+        ``card_operator`` works at the station; the batch's IA operator has the issue executed.
 
         Raises ``Refused`` when the file changed since its approval or the finished card fails a
         check, now or in an earlier attempt, ``Conflict`` for another card than the one reserved or
         begun, and what the card says.
         """
         identity = HpkiCard(transport, self.layout).identify()
-        run = self._open_run(order_id, identity.chip_serial, batch.executor)
+        run = self._open_run(order_id, identity.chip_serial, card_operator)
         work = _Work(self, run, transport, batch, progress)
         with work.step("ISSUER"):
             work.open_issuer_session()
@@ -103,11 +111,12 @@ class Station:
                 work.lock()
         with work.step("VERIFY"):
             checks = work.verify()
-        self._close_run(run, batch.executor, checks)
+        self._close_run(run, card_operator, checks)
         return Report(run.chip_serial, order_id, work.certificates(), checks)
 
-    def _open_run(self, order_id: str, chip_serial: str, operator_id: str) -> Run:
+    def _open_run(self, order_id: str, chip_serial: str, card_operator: Signer) -> Run:
         with self.store.begin() as tx:
+            self.directory.verify_may_act(tx, card_operator, OperatorRole.CARD_OPERATOR)
             order = find_order(tx, order_id)
             self.examination.verify_order(tx, order)
             stocked = tx.get(Card, chip_serial)
@@ -132,30 +141,30 @@ class Station:
                     id=self.entropy(8).hex(),
                     order_id=order_id,
                     chip_serial=chip_serial,
-                    operator_id=operator_id,
+                    operator_id=card_operator.operator_id,
                     state=RunState.OPEN,
                     started_at=whole_seconds(self.clock()),
                 )
                 tx.add(run)
-                self._enter(tx, "STOCK.OUT", run, operator_id)
+                self._enter(tx, "STOCK.OUT", run, card_operator)
             elif failed := records.failed_checks(tx, run.id):
                 raise _failed(run, failed)
             return run
 
-    def _close_run(self, run: Run, executor: str, checks: tuple[CheckResult, ...]) -> None:
+    def _close_run(self, run: Run, card_operator: Signer, checks: tuple[CheckResult, ...]) -> None:
         failed = ", ".join(check.step for check in checks if not check.ok)
         with self.store.begin() as tx:
             stored = tx.get_one(Run, run.id)
             if failed:
                 records.steps_of(tx, run.id)[-1].detail = failed
-                self._enter(tx, "CARD.PERSONALISE", run, executor, "FAIL", failed=failed)
+                self._enter(tx, "CARD.PERSONALISE", run, card_operator, "FAIL", failed=failed)
             else:
                 stored.state = RunState.DONE
                 stored.ended_at = whole_seconds(self.clock())
                 tx.get_one(Card, run.chip_serial).state = CardState.PERSONALISED
                 order = find_order(tx, run.order_id)
                 self.examination.mark_personalised(tx, order.application_ref)
-                self._enter(tx, "CARD.PERSONALISE", run, executor, checks=len(checks))
+                self._enter(tx, "CARD.PERSONALISE", run, card_operator, checks=len(checks))
         if failed:
             raise _failed(run, failed)
 
@@ -164,7 +173,7 @@ class Station:
         tx: Transaction,
         code: str,
         run: Run,
-        executor: str,
+        card_operator: Signer,
         outcome: str = "OK",
         **detail: object,
     ) -> None:
@@ -174,8 +183,8 @@ class Station:
                 code,
                 "card",
                 run.chip_serial,
-                actor=executor,
-                actor_role=OperatorRole.IA_OPERATOR,
+                actor=card_operator.operator_id,
+                actor_role=OperatorRole.CARD_OPERATOR,
                 outcome=outcome,
                 detail={"order": run.order_id, "run": run.id, **detail},
             ),

@@ -114,7 +114,7 @@ class _Play:
         orders = waiting_orders(services)
         task = shown.start("カード作成 cards", len(orders))
         signer = services.signer(self.staff.issuing)
-        for made in personalize_all(services, signer, orders):
+        for made in personalize_all(services, signer, signer, orders):
             if isinstance(made, HpkiError):
                 raise made
             assert isinstance(made, Report)  # noqa: S101 - the only other kind

@@ -13,18 +13,18 @@ import typer
 
 from cli import options
 from cli.commands import (
-    audit,
-    ca,
+    authorities,
     card,
     cert,
     config,
-    crl,
     demo,
     init,
-    operator,
-    ra,
+    lists,
+    registration,
     report,
     revoke,
+    staff,
+    trail,
 )
 
 _USAGE_ERROR = typer.BadParameter.__mro__[1]  # not exported by its own name
@@ -42,14 +42,14 @@ app.command("init")(init.init)
 app.command("demo")(demo.demo)
 app.command("revoke")(revoke.revoke)
 for name, group in (
-    ("ca", ca.app),
-    ("operator", operator.app),
-    ("ra", ra.app),
+    ("ca", authorities.app),
+    ("operator", staff.app),
+    ("ra", registration.app),
     ("cert", cert.app),
     ("card", card.app),
-    ("crl", crl.app),
+    ("crl", lists.app),
     ("report", report.app),
-    ("audit", audit.app),
+    ("audit", trail.app),
     ("config", config.app),
 ):
     app.add_typer(group, name=name, no_args_is_help=True)

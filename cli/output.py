@@ -139,12 +139,18 @@ def read_input(path: Path, max_octets: int, code: str) -> bytes:
     return octets
 
 
-def write_output(path: Path, octets: bytes, *, replace: bool = False) -> None:
-    """Write a whole file (0600) or none; an existing one stays unless ``replace``."""
-    if path.exists() and not replace:
+def refuse_existing(path: Path | None) -> None:
+    """Raise ``Conflict`` if an output file is there already."""
+    if path is not None and path.exists():
         raise Conflict(
             "cli.file.exists", f"{path} exists", "Name another file, or remove it first."
         )
+
+
+def write_output(path: Path, octets: bytes, *, replace: bool = False) -> None:
+    """Write a whole file (0600) or none; an existing one stays unless ``replace``."""
+    if not replace:
+        refuse_existing(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from card_personalization.station import Report
+from card_personalization.transport import TraceTransport
 from cli.wiring import Services
 from operators.statements import Signer
 from pki.errors import HpkiError
@@ -26,21 +27,32 @@ def waiting_orders(services: Services) -> list[str]:
 
 
 def personalize_all(
-    services: Services, signer: Signer, orders: Sequence[str]
+    services: Services,
+    executor: Signer,
+    card_operator: Signer,
+    orders: Sequence[str],
+    trace: Callable[[str], None] | None = None,
 ) -> Iterator[Report | HpkiError]:
-    """Open one batch and yield each order's report, or what stopped it."""
-    batch = services.orders.open_batch(signer, orders, secrets.token_hex(8))
+    """Open one batch and yield each order's report, or what stopped it.
+
+    ``trace`` takes each APDU as a line, with secrets masked.
+    """
+    batch = services.orders.open_batch(executor, orders, secrets.token_hex(8))
     for order_id in orders:
         try:
             card = services.stock.reserve(order_id)
             chip_serial = (
                 card.chip_serial
                 if card is not None
-                else services.stock.make_virtual(signer.operator_id)
+                else services.stock.make_virtual(card_operator.operator_id)
             )
             transport = services.stock.insert_virtual(chip_serial)
+            if trace is not None:
+                transport = TraceTransport(transport, trace)
             try:
-                yield services.station.personalize(order_id, transport, batch, lambda _: None)
+                yield services.station.personalize(
+                    order_id, transport, batch, card_operator, lambda _: None
+                )
             finally:
                 transport.close()
         except HpkiError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,18 +22,24 @@ def personalize(
     reader: Annotated[str, typer.Option(help="virtual: a virtual card for each order.")] = (
         "virtual"
     ),
+    card_operator: Annotated[
+        str | None, typer.Option(help="Who works at the station; you, if you may.")
+    ] = None,
+    trace: Annotated[
+        Path | None, typer.Option(help="Write every APDU here, with secrets masked.")
+    ] = None,
     yes: options.Yes = False,
     as_json: options.Json = False,
 ) -> None:
     """Make cards, with keys, certificates and sealed PINs.
 
-    The IA operator signs for the whole batch; each card is checked at the end. A card that fails
-    stops no other: its error is told, and the exit status is 3 at the end (for a single card its
-    error's own). A broken run goes on where it stopped, on the same card.
+    You, an IA operator, sign for the whole batch; each card is checked at the end. A card that
+    fails stops no other: its error is told, and the exit status is 3 at the end (for a single card
+    its error's own). A broken run goes on where it stopped, on the same card.
 
     Example: hpki card personalize --all --operator fujita
     """
-    from cli.output import confirm, say, show_error, show_rows
+    from cli.output import confirm, refuse_existing, say, show_error, show_rows, write_output
     from cli.personalization import personalize_all, waiting_orders
     from cli.progress import bars
     from pki.errors import HpkiError, InvalidInput, Refused, Unavailable
@@ -46,6 +53,7 @@ def personalize(
         raise Unavailable(
             "card.reader", f"there is no reader {reader!r}", "This version knows: virtual."
         )
+    refuse_existing(trace)
     wanted = list(dict.fromkeys(orders or waiting_orders(services)))
     if not wanted:
         say("no order waits for a card")
@@ -53,17 +61,22 @@ def personalize(
         return
     if len(wanted) > 1:
         confirm(f"personalize {len(wanted)} cards?", yes)
-    signer = services.signer(operator)
+    executor = services.signer(operator)
+    station = services.signer(card_operator) if card_operator else executor
     refused: list[HpkiError] = []
     rows = []
+    lines: list[str] = []
     with bars() as shown:
         task = shown.start("cards", len(wanted))
-        for result in personalize_all(services, signer, wanted):
+        sink = lines.append if trace else None
+        for result in personalize_all(services, executor, station, wanted, sink):
             shown.advance(task)
             if isinstance(result, HpkiError):
                 refused.append(result)
             else:
                 rows.append({"order": result.order_id, "card": result.chip_serial})
+    if trace is not None:
+        write_output(trace, "".join(f"{line}\n" for line in lines).encode())
     if refused and len(wanted) == 1:
         raise refused[0]
     show_rows(rows, ("order", "card"), as_json=as_json)

@@ -40,9 +40,9 @@ def issue(
     import secrets
 
     from ca.orders import file_carrier
-    from cli.output import read_input, show_record, write_output
+    from cli.output import read_input, refuse_existing, show_record, write_output
     from pki.csr import load_request
-    from pki.errors import Conflict, InvalidInput
+    from pki.errors import InvalidInput
     from policies.profiles import Purpose
 
     try:
@@ -52,8 +52,7 @@ def issue(
             "cli.purpose", f"{purpose!r} is neither SIGN nor AUTH", "Give SIGN or AUTH."
         ) from None
     services = options.services()
-    if out is not None and out.exists():
-        raise Conflict("cli.file.exists", f"{out} exists", "Name another file.")
+    refuse_existing(out)
     request = load_request(read_input(csr, 16 * 1024, "pki.csr.size"))
     signer = services.signer(operator)
     services.examination.verify_order_now(order)

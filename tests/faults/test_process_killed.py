@@ -12,6 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.faults.resuming import check_whole, is_finished, resume
 from tests.flows.conftest import Centre
@@ -23,6 +25,11 @@ STEPS = ("ISSUER", "FILES", "KEYS", "PINS", "ISSUE", "WRITE", "LOCK", "VERIFY")
 TIMEOUT_SECONDS = 60
 
 
+def private_pem(key: ec.EllipticCurvePrivateKey) -> str:
+    """The test's own operator key, handed to the process on its standard input."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
 def kill_at(centre: Centre, order_id: str, card: str, step: str, delay: float) -> int:
     """Let a process personalize, kill it so long after the step began; its exit status."""
     batch = batch_for(centre, order_id, batch_id=f"killed-{order_id}")
@@ -30,10 +37,14 @@ def kill_at(centre: Centre, order_id: str, card: str, step: str, delay: float) -
     with subprocess.Popen(
         [sys.executable, "-m", "tests.faults.personalize_once", *arguments],
         cwd=ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
+        process.stdin.write(private_pem(centre.signers[batch.executor].key))
+        process.stdin.close()
         for line in process.stdout:
             if line.strip() == step:
                 break

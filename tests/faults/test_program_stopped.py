@@ -76,7 +76,7 @@ class DyingClock:
 def attempt(centre: Centre, station: Station, order_id: str, card: str) -> None:
     batch = batch_for(centre, order_id, batch_id=f"first-{order_id}")
     transport = centre.stock.insert_virtual(card)
-    station.personalize(order_id, transport, batch, lambda _: None)
+    station.personalize(order_id, transport, batch, centre.signers["hakko"], lambda _: None)
 
 
 def station_with(

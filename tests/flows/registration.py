@@ -113,12 +113,15 @@ def personalize(
     card: str | Transport,
     batch: Batch | None = None,
     progress: list[str] | None = None,
+    at_station: str = "hakko",
 ) -> Report:
     """Put the order on the card."""
     steps: list[str] = [] if progress is None else progress
     transport = centre.stock.insert_virtual(card) if isinstance(card, str) else card
     signed = batch if batch is not None else batch_for(centre, order_id, batch_id=f"b-{order_id}")
-    return centre.station.personalize(order_id, transport, signed, steps.append)
+    return centre.station.personalize(
+        order_id, transport, signed, centre.signers[at_station], steps.append
+    )
 
 
 def make_cards(centre: Centre, *rows: Row) -> list[str]:

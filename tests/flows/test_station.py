@@ -390,6 +390,21 @@ def test_the_approver_may_not_execute(centre: Centre) -> None:
     assert state_of(centre) is ApplicationState.ISSUING
 
 
+def test_only_a_card_operator_works_at_the_station(centre: Centre) -> None:
+    """Not even the IA operator who has the batch executed, and not before the card is touched."""
+    appoint(centre, "hakko-b", OperatorRole.IA_OPERATOR)
+    (order,) = order_all(centre, row(1))
+    card = blank_card(centre)
+    batch = batch_for(centre, order.id, executor="hakko-b")
+    for name in ("hakko-b", "shonin", "ansho"):
+        refused(
+            Refused,
+            "operators.role.missing",
+            lambda: personalize(centre, order.id, card, batch, at_station=name),  # noqa: B023
+        )
+    assert_nothing_begun(centre, card)
+
+
 def test_an_order_outside_the_batch_is_not_executed(centre: Centre) -> None:
     first, second = order_all(centre, row(1), row(2))
     card = blank_card(centre)
@@ -442,15 +457,17 @@ def issued(centre: Centre, card: str) -> list[Certificate]:
 
 def test_who_finishes_a_run_stands_in_the_trail(centre: Centre) -> None:
     appoint(centre, "hakko-b", OperatorRole.IA_OPERATOR)
+    appoint(centre, "kado-b", OperatorRole.CARD_OPERATOR)
     (order,) = order_all(centre, row(1))
     card = blank_card(centre)
     begin_and_pull(centre, order.id, card, certificates=1)
-    personalize(centre, order.id, card, batch_for(centre, order.id, executor="hakko-b"))
+    batch = batch_for(centre, order.id, executor="hakko-b")
+    personalize(centre, order.id, card, batch, at_station="kado-b")
     actors = {
         entry.code: json.loads(entry.body)["actor_id"]
         for entry in entries(centre, "STOCK.OUT", "CARD.PERSONALISE")
     }
-    assert actors == {"STOCK.OUT": "hakko", "CARD.PERSONALISE": "hakko-b"}
+    assert actors == {"STOCK.OUT": "hakko", "CARD.PERSONALISE": "kado-b"}
     issuers_ = [json.loads(entry.body)["actor_id"] for entry in entries(centre, "CERT.ISSUE")[-2:]]
     assert issuers_ == ["hakko", "hakko-b"]
 

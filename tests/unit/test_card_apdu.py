@@ -2,7 +2,7 @@ import pytest
 
 from card_personalization import apdu
 from card_personalization.transport import CardRemoved, FaultTransport, TraceTransport
-from pki.errors import Conflict, InvalidInput, NotFound, Refused, Unavailable
+from pki.errors import Conflict, HpkiError, InvalidInput, NotFound, Refused, Unavailable
 
 
 class Script:
@@ -10,19 +10,19 @@ class Script:
 
     atr = bytes.fromhex("3B8A800180 73F401C0 5448504B49".replace(" ", "")) + b"\0"
 
-    def __init__(self, *pairs):
+    def __init__(self, *pairs: tuple[str, str]) -> None:
         self.pairs = [(bytes.fromhex(sent), bytes.fromhex(answer)) for sent, answer in pairs]
         self.resets = 0
 
-    def transmit(self, sent):
+    def transmit(self, sent: bytes) -> bytes:
         expected, answer = self.pairs.pop(0)
         assert sent.hex() == expected.hex()
         return answer
 
-    def reset(self):
+    def reset(self) -> None:
         self.resets += 1
 
-    def close(self):
+    def close(self) -> None:
         pass
 
 
@@ -38,12 +38,12 @@ class Script:
         ("AA", 780, True, "00A40400000001AA030C"),
     ],
 )
-def test_the_four_cases(data, le, extended, expected):
+def test_the_four_cases(data: str, le: int | None, extended: bool, expected: str) -> None:
     built = apdu.command(0x00, 0xA4, 0x04, 0x00, bytes.fromhex(data), le, extended=extended)
     assert built.hex().upper() == expected
 
 
-def test_what_does_not_fit_is_refused():
+def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(InvalidInput):
         apdu.command(0, 0xD6, 0, 0, bytes(256))
     with pytest.raises(InvalidInput):
@@ -52,7 +52,7 @@ def test_what_does_not_fit_is_refused():
         apdu.command(0, 0xB0, 0, 0, le=0)
 
 
-def test_long_data_is_chained_without_extended_length():
+def test_long_data_is_chained_without_extended_length() -> None:
     data = bytes(range(256)) * 2
     card = Script(
         ("102A9E9AFF" + data[:255].hex(), "9000"),
@@ -64,31 +64,31 @@ def test_long_data_is_chained_without_extended_length():
     assert not card.pairs
 
 
-def test_a_refused_chain_ends_there():
+def test_a_refused_chain_ends_there() -> None:
     card = Script(("102A9E9AFF" + "00" * 255, "6884"))
     with pytest.raises(apdu.UnexpectedStatus):
         apdu.CardChannel(card, extended=False).send(0, 0x2A, 0x9E, 0x9A, bytes(300), le=256)
 
 
-def test_get_response_carries_le():
+def test_get_response_carries_le() -> None:
     card = Script(("0047800000", "AA6102"), ("00C0000002", "BBCC6100"), ("00C0000000", "DD9000"))
     channel = apdu.CardChannel(card, extended=False)
     assert channel.send(0, 0x47, 0x80, 0, le=65_536).hex() == "aabbccdd"
 
 
-def test_an_empty_endless_response_chain_is_given_up():
+def test_an_empty_endless_response_chain_is_given_up() -> None:
     card = Script(("0047800000", "6102"), ("00C0000002", "6102"))
     with pytest.raises(apdu.UnexpectedStatus):
         apdu.CardChannel(card, extended=False).send(0, 0x47, 0x80, 0, le=256)
 
 
-def test_wrong_le_is_asked_again():
+def test_wrong_le_is_asked_again() -> None:
     card = Script(("00CA004500", "6C08"), ("00CA004508", "00010203040506079000"))
     channel = apdu.CardChannel(card)
     assert len(channel.send(0, 0xCA, 0, 0x45, le=256)) == 8
 
 
-def test_extended_length_is_read_from_the_atr():
+def test_extended_length_is_read_from_the_atr() -> None:
     assert apdu.supports_extended_length(Script.atr)
     assert apdu.CardChannel(Script()).extended
     plain = bytes.fromhex("3b88800148504b4953494d3175")
@@ -117,7 +117,9 @@ def test_extended_length_is_read_from_the_atr():
         (0x6F00, 0xA4, apdu.UnexpectedStatus, Unavailable, None),
     ],
 )
-def test_status_words_are_typed(sw, ins, kind, family, tries):
+def test_status_words_are_typed(
+    sw: int, ins: int, kind: type[apdu.CardError], family: type[HpkiError], tries: int | None
+) -> None:
     error = apdu.error_from_status(sw, ins)
     assert type(error) is kind
     assert isinstance(error, family)
@@ -126,13 +128,13 @@ def test_status_words_are_typed(sw, ins, kind, family, tries):
     assert f"{sw:04X}" in str(error)
 
 
-def test_an_answer_without_status_word():
+def test_an_answer_without_status_word() -> None:
     with pytest.raises(Unavailable, match=r"card\.answer"):
         apdu.CardChannel(Script(("00CA0045", "90"))).send(0, 0xCA, 0, 0x45)
 
 
 @pytest.mark.parametrize("ins", ["20", "24", "2C", "82", "87", "D8", "DB", "FF"])
-def test_the_trace_masks_secrets(ins):
+def test_the_trace_masks_secrets(ins: str) -> None:
     lines: list[str] = []
     secret = b"hunter2pin".hex().upper()
     inner = Script((f"00{ins}00960A{secret}", secret + "9000"))
@@ -140,7 +142,7 @@ def test_the_trace_masks_secrets(ins):
     assert lines == [f"> 00{ins}0096[11 bytes]", "< [10 bytes]9000"]
 
 
-def test_the_trace_shows_the_rest_and_faults():
+def test_the_trace_shows_the_rest_and_faults() -> None:
     lines: list[str] = []
     trace = TraceTransport(FaultTransport(Script(("00A40400", "6A82")), 2), lines.append)
     trace.transmit(bytes.fromhex("00A40400"))
@@ -149,7 +151,7 @@ def test_the_trace_shows_the_rest_and_faults():
     assert lines == ["> 00A40400", "< 6A82", "> 00B00000", "! card.removed"]
 
 
-def test_a_pulled_card_stays_away():
+def test_a_pulled_card_stays_away() -> None:
     inner = Script(("00A40400", "9000"), ("00A40401", "9000"))
     transport = FaultTransport(inner, 2, after=True)
     transport.transmit(bytes.fromhex("00A40400"))

@@ -16,26 +16,26 @@ LAYOUT_FILE = Path(__file__).parents[2] / "card_personalization" / "data" / "hpk
 
 
 @given(st.text(max_size=40), st.booleans(), st.sampled_from([b"\x98", b"\x00\x18"]))
-def test_certificates_round_trip(label, authority, path):
+def test_certificates_round_trip(label: str, authority: bool, path: bytes) -> None:
     entry = cia.CertificateObject(label, b"\x1a", path, authority)
     encoded = cia.encode_certificate(entry)
     assert cia.decode_certificates(encoded * 2 + bytes(30)) == (entry, entry)
 
 
 @given(st.sampled_from([None, b"\x00", b"\xff"]), st.integers(1, 255))
-def test_passwords_round_trip(pad_char, reference):
+def test_passwords_round_trip(pad_char: bytes | None, reference: int) -> None:
     entry = cia.PasswordObject("P", b"\x16", reference, 4, 16, 16, pad_char)
     assert cia.decode_passwords(cia.encode_password(entry)) == (entry,)
 
 
 @given(st.booleans(), st.sampled_from([None, 0x0C]), st.sampled_from([2048, 4096]))
-def test_private_keys_round_trip(consent, reference, bits):
+def test_private_keys_round_trip(consent: bool, reference: int | None, bits: int) -> None:
     usage = ("non_repudiation", "sign")
     entry = cia.PrivateKeyObject("K", b"\x17", b"\x16", usage, consent, bits, b"\xb8", reference)
     assert cia.decode_private_keys(cia.encode_private_key(entry)) == (entry,)
 
 
-def test_bytes_of_annex_b():
+def test_bytes_of_annex_b() -> None:
     """Written out by hand from ISO/IEC 7816-15 annex A and the example of JAHIS 24-002 annex B."""
     od = cia.ObjectDirectory((b"\x98",), (b"\xa0",), (b"\xa8",))
     assert cia.encode_object_directory(od).hex() == (
@@ -54,7 +54,7 @@ def test_bytes_of_annex_b():
     )  # fmt: skip
 
 
-def test_entries_of_other_kinds_are_passed_over():
+def test_entries_of_other_kinds_are_passed_over() -> None:
     ec_key = bytes.fromhex("A003020101")
     objects_in_place = bytes.fromhex("A002A000")
     assert cia.decode_private_keys(ec_key + cia.encode_private_key(KEY)) == (KEY,)
@@ -64,7 +64,7 @@ def test_entries_of_other_kinds_are_passed_over():
 
 
 @given(st.binary(max_size=80))
-def test_any_bytes_decode_or_are_refused(data):
+def test_any_bytes_decode_or_are_refused(data: bytes) -> None:
     for decode in (
         cia.decode_cia_info,
         cia.decode_object_directory,
@@ -80,7 +80,7 @@ def test_any_bytes_decode_or_are_refused(data):
 
 
 @given(st.data())
-def test_damaged_entries_decode_or_are_refused(data):
+def test_damaged_entries_decode_or_are_refused(data: st.DataObject) -> None:
     for encoded, decode in (
         (cia.encode_password(PIN), cia.decode_passwords),
         (cia.encode_private_key(KEY), cia.decode_private_keys),
@@ -93,7 +93,7 @@ def test_damaged_entries_decode_or_are_refused(data):
             assert error.code in ("card.tlv", "card.directory")  # noqa: PT017
 
 
-def test_the_default_layout():
+def test_the_default_layout() -> None:
     layout = default_layout()
     assert layout.applications[Role.SIGN].aid.hex() == "e828bd080fa000000391000000000001"
     assert layout.applications[Role.AUTH].aid.hex() == "e828bd080fa000000391000000000002"
@@ -115,7 +115,7 @@ def test_the_default_layout():
         ("[card]", "[card"),
     ],
 )
-def test_a_layout_item_without_basis_is_refused(old, new):
+def test_a_layout_item_without_basis_is_refused(old: str, new: str) -> None:
     text = LAYOUT_FILE.read_text(encoding="utf-8")
     assert old in text
     with pytest.raises(InvalidInput):

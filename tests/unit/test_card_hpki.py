@@ -7,12 +7,16 @@ import os
 import stat
 import subprocess
 import time
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,16 +35,17 @@ from card_personalization.apdu import (
 from card_personalization.card_key import digest_info
 from card_personalization.hpki_card import CardState, HpkiCard
 from card_personalization.hpki_reader import CardCertificates
-from card_personalization.layout import PathForm, Role, default_layout
+from card_personalization.layout import Layout, PathForm, Role, default_layout
 from card_personalization.transport import (
     CardRemoved,
     EmbeddedTransport,
     FaultTransport,
     NoCard,
     TraceTransport,
+    Transport,
 )
-from card_personalization.verify import check_card
-from card_personalization.virtual_card import VirtualCard
+from card_personalization.verify import CheckResult, check_card
+from card_personalization.virtual_card import Entropy, KeyMaker, VirtualCard
 from pki.errors import Conflict, InvalidInput, NotFound, Refused, Unavailable
 
 SERIAL = "0a1b2c3d4e5f6071"
@@ -52,18 +57,18 @@ DIGEST_INFO = digest_info(hashes.SHA256(), bytes(32))
 
 
 @cache
-def rsa_key(number):
+def rsa_key(number: int) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65_537, 2048)
 
 
-def key_maker():
+def key_maker() -> KeyMaker:
     """Keys made once for all tests; a card never gets the same one twice."""
     numbers = itertools.count()
     return lambda bits: rsa_key(next(numbers))
 
 
 @cache
-def certificate_der(name, number):
+def certificate_der(name: str, number: int) -> bytes:
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "HPKI DEMO CA")])
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     start = datetime.datetime(2026, 4, 1, tzinfo=datetime.UTC)
@@ -72,28 +77,32 @@ def certificate_der(name, number):
     return builder.sign(rsa_key(99), hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
-def certificate_for(public_key, role):
+def certificate_for(public_key: CertificatePublicKeyTypes, role: Role) -> bytes:
     number = next(n for n in range(50) if rsa_key(n).public_key() == public_key)
     return certificate_der(f"Dr {role}", number)
 
 
 @cache
-def ca_certificates():
+def ca_certificates() -> tuple[tuple[str, bytes], ...]:
     labels = ("HPKI CA CERTIFICATE", "HPKI ROOT CA CERTIFICATE", "Another CA")
     return tuple((label, certificate_der(label, 90 + n)) for n, label in enumerate(labels))
 
 
-def new_card(tmp_path, name="card.json", **options):
+def new_card(
+    tmp_path: Path, name: str = "card.json", *, entropy: Entropy = os.urandom
+) -> VirtualCard:
     return VirtualCard.create(
-        tmp_path / name, SERIAL, FACTORY_KEY, **({"make_key": key_maker()} | options)
+        tmp_path / name, SERIAL, FACTORY_KEY, entropy=entropy, make_key=key_maker()
     )
 
 
-def personalize(transport, layout=LAYOUT, *, keys=(FACTORY_KEY, OWN_KEY)):
+def personalize(
+    transport: Transport, layout: Layout = LAYOUT, *, keys: Sequence[bytes] = (FACTORY_KEY, OWN_KEY)
+) -> HpkiCard:
     """The whole life in the factory; on a card that is already activated nothing more to do."""
     card = HpkiCard(transport, layout)
     identity = card.identify()
-    expected = {}
+    expected: dict[Role, bytes] = {}
     if identity.state is CardState.ACTIVATED:
         return card
     card.authenticate_issuer(keys[identity.issuer_key_version - 1])
@@ -101,7 +110,7 @@ def personalize(transport, layout=LAYOUT, *, keys=(FACTORY_KEY, OWN_KEY)):
         card.create_application(role)
         card.set_initial_pin(role, PINS[role])
         card.generate_key(role)
-        key = card.private_key(role, lambda role=role: PINS[role])
+        key = card.private_key(role, partial(PINS.__getitem__, role))
         csr = x509.CertificateSigningRequestBuilder(x509.Name([])).sign(key, hashes.SHA256())
         assert csr.is_signature_valid
         expected[role] = certificate_for(csr.public_key(), role)
@@ -112,7 +121,7 @@ def personalize(transport, layout=LAYOUT, *, keys=(FACTORY_KEY, OWN_KEY)):
     return card
 
 
-def expected_certificates(card):
+def expected_certificates(card: HpkiCard) -> dict[Role, CardCertificates]:
     return {
         role: CardCertificates(
             certificate_for(card.public_key(role), role), dict(ca_certificates())
@@ -122,19 +131,32 @@ def expected_certificates(card):
 
 
 @pytest.fixture
-def chip(tmp_path):
+def chip(tmp_path: Path) -> VirtualCard:
     return new_card(tmp_path)
 
 
 @pytest.fixture
-def card(chip):
+def card(chip: VirtualCard) -> HpkiCard:
     """A finished card, connected anew."""
     personalize(EmbeddedTransport(chip))
     return HpkiCard(EmbeddedTransport(chip), LAYOUT)
 
 
-def checked(chip, expected, layout=LAYOUT, **options):
-    return check_card(EmbeddedTransport(chip), layout, expected, PINS, os.urandom(32), **options)
+def checked(
+    chip: VirtualCard,
+    expected: Mapping[Role, CardCertificates],
+    layout: Layout = LAYOUT,
+    *,
+    transport_pins: Mapping[Role, str] | None = None,
+) -> tuple[CheckResult, ...]:
+    return check_card(
+        EmbeddedTransport(chip),
+        layout,
+        expected,
+        PINS,
+        os.urandom(32),
+        transport_pins=transport_pins,
+    )
 
 
 # --- the whole way ---
@@ -143,7 +165,9 @@ def checked(chip, expected, layout=LAYOUT, **options):
 @pytest.mark.parametrize("path_form", PathForm)
 @pytest.mark.parametrize("ef_dir", [True, False])
 @pytest.mark.parametrize("host_pads", [True, False])
-def test_a_card_is_made_and_verified(chip, path_form, ef_dir, host_pads):
+def test_a_card_is_made_and_verified(
+    chip: VirtualCard, path_form: PathForm, ef_dir: bool, host_pads: bool
+) -> None:
     layout = dataclasses.replace(LAYOUT, path_form=path_form, ef_dir=ef_dir, host_pads=host_pads)
     card = personalize(EmbeddedTransport(chip), layout)
     expected = expected_certificates(card)
@@ -153,11 +177,11 @@ def test_a_card_is_made_and_verified(chip, path_form, ef_dir, host_pads):
     assert card.identify().chip_serial == SERIAL
 
 
-def test_a_card_is_made_without_extended_length(chip):
+def test_a_card_is_made_without_extended_length(chip: VirtualCard) -> None:
     class ShortCard(EmbeddedTransport):
         atr = bytes.fromhex("3b88800148504b4953494d3175")
 
-        def transmit(self, apdu):
+        def transmit(self, apdu: bytes) -> bytes:
             assert len(apdu) <= 261
             answer = super().transmit(apdu)
             assert len(answer) <= 258
@@ -169,7 +193,7 @@ def test_a_card_is_made_without_extended_length(chip):
     assert all(result.ok for result in results), results
 
 
-def test_reading_follows_the_directory_not_the_layout(card, chip):
+def test_reading_follows_the_directory_not_the_layout(card: HpkiCard, chip: VirtualCard) -> None:
     files = {name: dataclasses.replace(file, fid=file.fid + 0x4000, sfi=file.sfi)
              for name, file in LAYOUT.files.items()}  # fmt: skip
     strange = dataclasses.replace(LAYOUT, files=files, key_id=b"\x55", ca_slots=())
@@ -181,9 +205,11 @@ def test_reading_follows_the_directory_not_the_layout(card, chip):
     assert len(reader.sign(Role.SIGN, DIGEST_INFO)) == 256
 
 
-def test_a_card_that_gives_little_at_a_time_and_no_file_by_identifier(card, chip):
+def test_a_card_that_gives_little_at_a_time_and_no_file_by_identifier(
+    card: HpkiCard, chip: VirtualCard
+) -> None:
     class Stingy(EmbeddedTransport):
-        def transmit(self, apdu):
+        def transmit(self, apdu: bytes) -> bytes:
             if apdu[1] == 0xB0:
                 return super().transmit(apdu[:4] + b"\x64")  # at most 100 bytes, ever
             if apdu[1] == 0xA4 and apdu.endswith(bytes.fromhex("5031")):
@@ -194,7 +220,7 @@ def test_a_card_that_gives_little_at_a_time_and_no_file_by_identifier(card, chip
     assert HpkiCard(Stingy(chip), LAYOUT).read_certificates(Role.AUTH) == whole
 
 
-def test_ca_certificates_go_to_the_place_of_their_label(card):
+def test_ca_certificates_go_to_the_place_of_their_label(card: HpkiCard) -> None:
     reader = CardChannel(card._transport)
     card.read_certificates(Role.SIGN)
     for fid, (_, certificate) in zip(("001B", "001A", "0019"), ca_certificates(), strict=True):
@@ -202,7 +228,7 @@ def test_ca_certificates_go_to_the_place_of_their_label(card):
         assert reader.send(0, 0xB0, 0, 0, le=4096, accept=[0x6282]).startswith(certificate)
 
 
-def test_a_second_writing_leaves_nothing_of_the_first(chip):
+def test_a_second_writing_leaves_nothing_of_the_first(chip: VirtualCard) -> None:
     card = HpkiCard(EmbeddedTransport(chip), LAYOUT)
     card.authenticate_issuer(FACTORY_KEY)
     card.create_application(Role.SIGN)
@@ -222,13 +248,15 @@ def test_a_second_writing_leaves_nothing_of_the_first(chip):
         [("n" * 400, b"0"), ("m" * 400, b"0")],
     ],
 )
-def test_certificates_that_do_not_fit_are_refused(card, certificates):
+def test_certificates_that_do_not_fit_are_refused(
+    card: HpkiCard, certificates: list[tuple[str, bytes]]
+) -> None:
     with pytest.raises(InvalidInput):
         card.write_certificates(Role.SIGN, b"0", certificates)
     assert card.read_certificates(Role.SIGN).holder_der != b"0"
 
 
-def test_openssl_verifies_a_signature_of_the_card(card, tmp_path):
+def test_openssl_verifies_a_signature_of_the_card(card: HpkiCard, tmp_path: Path) -> None:
     (tmp_path / "message").write_bytes(os.urandom(100))
     key = card.private_key(Role.SIGN, PINS[Role.SIGN])
     message = (tmp_path / "message").read_bytes()
@@ -245,7 +273,7 @@ def test_openssl_verifies_a_signature_of_the_card(card, tmp_path):
 # --- the key on the card ---
 
 
-def test_the_card_key_signs_as_cryptography_wants(card):
+def test_the_card_key_signs_as_cryptography_wants(card: HpkiCard) -> None:
     key = card.private_key(Role.AUTH, PINS[Role.AUTH])
     public, pkcs1 = key.public_key(), padding.PKCS1v15()
     for algorithm in (hashes.SHA256(), hashes.SHA384(), hashes.SHA512()):
@@ -260,27 +288,28 @@ def test_the_card_key_signs_as_cryptography_wants(card):
     assert copy.deepcopy(key) is key
 
 
-def test_what_the_card_key_does_not_offer_is_refused(card):
+def test_what_the_card_key_does_not_offer_is_refused(card: HpkiCard) -> None:
     key = card.private_key(Role.AUTH, PINS[Role.AUTH])
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
-    for act in (
+    acts: tuple[Callable[[], object], ...] = (
         key.private_numbers,
         lambda: key.private_bytes(encoding, form, serialization.NoEncryption()),
         lambda: key.decrypt(b"", padding.PKCS1v15()),
         lambda: key.sign(b"", pss, hashes.SHA256()),
         lambda: key.sign(b"", padding.PKCS1v15(), hashes.SHA1()),  # noqa: S303
         lambda: key.sign(b"", padding.PKCS1v15(), utils.Prehashed(hashes.SHA256())),
-    ):
+    )
+    for act in acts:
         with pytest.raises(Refused, match=r"card\.unsupported"):
             act()
 
 
 @pytest.mark.parametrize(("role", "asked"), [(Role.SIGN, 3), (Role.AUTH, 1)])
-def test_how_often_the_pin_is_asked_for(card, role, asked):
-    calls = []
+def test_how_often_the_pin_is_asked_for(card: HpkiCard, role: Role, asked: int) -> None:
+    calls: list[Role] = []
 
-    def pin():
+    def pin() -> str:
         calls.append(role)
         return PINS[role]
 
@@ -293,7 +322,7 @@ def test_how_often_the_pin_is_asked_for(card, role, asked):
 # --- PIN and user consent ---
 
 
-def test_pin_counts_for_one_signature_in_sign_and_for_the_session_in_auth(card):
+def test_pin_counts_for_one_signature_in_sign_and_for_the_session_in_auth(card: HpkiCard) -> None:
     for role in Role:
         with pytest.raises(SecurityNotSatisfied):
             card.sign(role, DIGEST_INFO)
@@ -306,17 +335,19 @@ def test_pin_counts_for_one_signature_in_sign_and_for_the_session_in_auth(card):
         card.sign(Role.SIGN, DIGEST_INFO)
 
 
-def test_the_pin_session_ends_with_reset_other_application_logout_and_wrong_pin(card):
-    def select_other_and_back():
+def test_the_pin_session_ends_with_reset_other_application_logout_and_wrong_pin(
+    card: HpkiCard,
+) -> None:
+    def select_other_and_back() -> None:
         card.read_certificates(Role.SIGN)
         with pytest.raises(SecurityNotSatisfied):
             card.sign(Role.SIGN, DIGEST_INFO)
 
-    def wrong_pin():
+    def wrong_pin() -> None:
         with pytest.raises(WrongPin):
             card.verify_pin(Role.AUTH, "wrong")
 
-    def log_out():
+    def log_out() -> None:
         card.channel.send(0x80, 0x08, 0, 0)
 
     for end in (card.reset, select_other_and_back, wrong_pin, log_out):
@@ -327,7 +358,9 @@ def test_the_pin_session_ends_with_reset_other_application_logout_and_wrong_pin(
             card.sign(Role.AUTH, DIGEST_INFO)
 
 
-def test_pins_are_separate_and_blocked_after_fifteen_wrong_tries(card, chip, tmp_path):
+def test_pins_are_separate_and_blocked_after_fifteen_wrong_tries(
+    card: HpkiCard, chip: VirtualCard, tmp_path: Path
+) -> None:
     for left in range(14, 0, -1):
         with pytest.raises(WrongPin) as wrong:
             card.verify_pin(Role.SIGN, PINS[Role.AUTH])
@@ -349,7 +382,7 @@ def test_pins_are_separate_and_blocked_after_fifteen_wrong_tries(card, chip, tmp
     assert card.pin_tries_left(Role.AUTH) == 15
 
 
-def test_the_holder_changes_the_pin(card):
+def test_the_holder_changes_the_pin(card: HpkiCard) -> None:
     card.set_pin(Role.AUTH, PINS[Role.AUTH], "New PIN with 16!")
     with pytest.raises(WrongPin):
         card.verify_pin(Role.AUTH, PINS[Role.AUTH])
@@ -359,7 +392,7 @@ def test_the_holder_changes_the_pin(card):
 
 
 @pytest.mark.parametrize("pin", ["123", "1" * 17, "１２３４", "12\n34", ""])
-def test_impossible_pins_cost_no_try(card, pin):
+def test_impossible_pins_cost_no_try(card: HpkiCard, pin: str) -> None:
     with pytest.raises(InvalidInput):
         card.verify_pin(Role.SIGN, pin)
     with pytest.raises(InvalidInput):
@@ -367,7 +400,7 @@ def test_impossible_pins_cost_no_try(card, pin):
     assert card.pin_tries_left(Role.SIGN) == 15
 
 
-def test_the_pin_is_case_sensitive_and_padding_is_no_part_of_it(card):
+def test_the_pin_is_case_sensitive_and_padding_is_no_part_of_it(card: HpkiCard) -> None:
     reference, right = LAYOUT.pin.reference, PINS[Role.SIGN].encode()
     card.pin_tries_left(Role.SIGN)
     card.channel.send(0, 0x20, 0, reference, right.ljust(16, b"\0"))
@@ -384,7 +417,7 @@ def test_the_pin_is_case_sensitive_and_padding_is_no_part_of_it(card):
 # --- the issuer ---
 
 
-def test_only_the_issuer_makes_a_card(chip):
+def test_only_the_issuer_makes_a_card(chip: VirtualCard) -> None:
     card = HpkiCard(EmbeddedTransport(chip), LAYOUT)
     assert card.identify().state is CardState.BLANK
     with pytest.raises(SecurityNotSatisfied):
@@ -409,7 +442,9 @@ def test_only_the_issuer_makes_a_card(chip):
         card.replace_issuer_key(OWN_KEY)
 
 
-def test_an_activated_card_wants_the_issuer_again_and_keeps_the_pin_from_him(chip):
+def test_an_activated_card_wants_the_issuer_again_and_keeps_the_pin_from_him(
+    chip: VirtualCard,
+) -> None:
     card = personalize(EmbeddedTransport(chip))
     key = card.public_key(Role.SIGN)
     for act in (
@@ -430,7 +465,7 @@ def test_an_activated_card_wants_the_issuer_again_and_keeps_the_pin_from_him(chi
     assert card.identify().state is CardState.ACTIVATED
 
 
-def test_an_unfinished_card_is_not_activated(chip):
+def test_an_unfinished_card_is_not_activated(chip: VirtualCard) -> None:
     card = HpkiCard(EmbeddedTransport(chip), LAYOUT)
     card.authenticate_issuer(FACTORY_KEY)
     with pytest.raises(ConditionsNotSatisfied):
@@ -443,7 +478,7 @@ def test_an_unfinished_card_is_not_activated(chip):
         card.finalize()
 
 
-def test_the_issuer_key_is_blocked_after_ten_wrong_tries(chip):
+def test_the_issuer_key_is_blocked_after_ten_wrong_tries(chip: VirtualCard) -> None:
     card = HpkiCard(EmbeddedTransport(chip), LAYOUT)
     for _ in range(10):
         with pytest.raises(IssuerKeyRefused):
@@ -453,11 +488,11 @@ def test_the_issuer_key_is_blocked_after_ten_wrong_tries(chip):
     assert (blocked.value.sw, blocked.value.tries_left) == (0x6983, 0)
 
 
-def test_a_cryptogram_serves_once(chip):
-    sent = []
+def test_a_cryptogram_serves_once(chip: VirtualCard) -> None:
+    sent: list[bytes] = []
 
     class Recorder(EmbeddedTransport):
-        def transmit(self, apdu):
+        def transmit(self, apdu: bytes) -> bytes:
             sent.append(apdu)
             return super().transmit(apdu)
 
@@ -467,7 +502,7 @@ def test_a_cryptogram_serves_once(chip):
     assert chip.transmit(sent[-1]).hex().startswith("63c")
 
 
-def test_a_file_of_another_size_is_a_conflict(chip):
+def test_a_file_of_another_size_is_a_conflict(chip: VirtualCard) -> None:
     card = HpkiCard(EmbeddedTransport(chip), LAYOUT)
     card.authenticate_issuer(FACTORY_KEY)
     card.create_application(Role.SIGN)
@@ -481,7 +516,7 @@ def test_a_file_of_another_size_is_a_conflict(chip):
 # --- the card file ---
 
 
-def test_the_card_file_keeps_everything(chip, tmp_path):
+def test_the_card_file_keeps_everything(chip: VirtualCard, tmp_path: Path) -> None:
     path = tmp_path / "card.json"
     expected = expected_certificates(personalize(EmbeddedTransport(chip)))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -495,7 +530,7 @@ def test_the_card_file_keeps_everything(chip, tmp_path):
         VirtualCard.load(tmp_path / "none.json")
 
 
-def test_a_damaged_card_file_is_refused(card, tmp_path):
+def test_a_damaged_card_file_is_refused(card: HpkiCard, tmp_path: Path) -> None:
     record = json.loads((tmp_path / "card.json").read_text())
     damaged = tmp_path / "damaged.json"
     for text in (
@@ -516,10 +551,12 @@ def test_a_damaged_card_file_is_refused(card, tmp_path):
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
-def test_a_change_that_cannot_be_written_did_not_happen(card, tmp_path, monkeypatch, step):
+def test_a_change_that_cannot_be_written_did_not_happen(
+    card: HpkiCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
     before = (tmp_path / "card.json").read_bytes()
 
-    def full(*_):
+    def full(*_: object) -> NoReturn:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as disk:
@@ -535,13 +572,13 @@ def test_a_change_that_cannot_be_written_did_not_happen(card, tmp_path, monkeypa
 @pytest.mark.parametrize(
     ("serial", "key"), [("xyz", FACTORY_KEY), ("0a", FACTORY_KEY), (SERIAL, b"short")]
 )
-def test_a_card_needs_a_serial_and_a_key(tmp_path, serial, key):
+def test_a_card_needs_a_serial_and_a_key(tmp_path: Path, serial: str, key: bytes) -> None:
     with pytest.raises(InvalidInput):
         VirtualCard.create(tmp_path / "new.json", serial, key)
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_a_card_pulled_at_any_apdu_is_finished_by_a_second_run(tmp_path, after):
+def test_a_card_pulled_at_any_apdu_is_finished_by_a_second_run(tmp_path: Path, after: bool) -> None:
     probe = FaultTransport(EmbeddedTransport(new_card(tmp_path, "whole.json")), 0)
     personalize(probe)
     assert probe.sent > 80
@@ -559,11 +596,11 @@ def test_a_card_pulled_at_any_apdu_is_finished_by_a_second_run(tmp_path, after):
 # --- what the check sees ---
 
 
-def failed_steps(results):
+def failed_steps(results: Sequence[CheckResult]) -> list[str]:
     return [result.step for result in results if not result.ok]
 
 
-def test_the_check_finds_what_is_wrong(card, chip):
+def test_the_check_finds_what_is_wrong(card: HpkiCard, chip: VirtualCard) -> None:
     right = expected_certificates(card)
     card.set_pin(Role.SIGN, PINS[Role.SIGN], PINS[Role.SIGN])
     swapped = {Role.SIGN: right[Role.AUTH]}
@@ -585,7 +622,7 @@ def test_the_check_finds_what_is_wrong(card, chip):
     assert "auth.challenge_signature" in failed_steps(checked(chip, unreadable))
 
 
-def test_the_check_finds_a_card_without_user_consent(tmp_path):
+def test_the_check_finds_a_card_without_user_consent(tmp_path: Path) -> None:
     applications = {
         role: dataclasses.replace(entry, user_consent=role is Role.AUTH)
         for role, entry in LAYOUT.applications.items()
@@ -598,7 +635,7 @@ def test_the_check_finds_a_card_without_user_consent(tmp_path):
     assert failed_steps(results) == ["sign.pin_per_signature", "auth.pin_per_session"]
 
 
-def test_the_check_finds_an_unactivated_card(chip):
+def test_the_check_finds_an_unactivated_card(chip: VirtualCard) -> None:
     card = HpkiCard(EmbeddedTransport(chip), LAYOUT)
     card.authenticate_issuer(FACTORY_KEY)
     card.create_application(Role.SIGN)
@@ -606,7 +643,7 @@ def test_the_check_finds_an_unactivated_card(chip):
     assert {"card.activated", "sign.certificates"} <= set(failed_steps(results))
 
 
-def test_a_card_pulled_in_the_check_is_no_finding(card, chip):
+def test_a_card_pulled_in_the_check_is_no_finding(card: HpkiCard, chip: VirtualCard) -> None:
     right = expected_certificates(card)
     transport = FaultTransport(EmbeddedTransport(chip), 20)
     with pytest.raises(CardRemoved):
@@ -616,11 +653,11 @@ def test_a_card_pulled_in_the_check_is_no_finding(card, chip):
 # --- the card as such ---
 
 
-def transmit(chip, apdu):
+def transmit(chip: VirtualCard, apdu: str) -> str:
     return chip.transmit(bytes.fromhex(apdu)).hex().upper()
 
 
-def test_selection_by_partial_name_and_next_occurrence(card, chip):
+def test_selection_by_partial_name_and_next_occurrence(card: HpkiCard, chip: VirtualCard) -> None:
     aid = "E828BD080FA00000039100000000000"
     card.reset()
     assert transmit(chip, "00A4040005E828BD080F00") == f"6F128410{aid}19000"
@@ -634,7 +671,7 @@ def test_selection_by_partial_name_and_next_occurrence(card, chip):
     assert transmit(chip, "00B0000000").startswith(f"61204F10{aid}1500C48504B49205369676E696E67")
 
 
-def test_the_commands_of_annex_a(card, chip):
+def test_the_commands_of_annex_a(card: HpkiCard, chip: VirtualCard) -> None:
     """SELECT, READ BINARY by SFI, VERIFY, MSE, PSO as in JAHIS 24-002 A.3, byte by byte."""
     expected = card.read_certificates(Role.SIGN).holder_der
     card.reset()
@@ -652,10 +689,11 @@ def test_the_commands_of_annex_a(card, chip):
     signature = chip.transmit(bytes.fromhex("002A9E9A80" + block[128:].hex() + "00"))
     assert signature[-2:] == b"\x90\x00"
     public = x509.load_der_x509_certificate(expected).public_key()
+    assert isinstance(public, rsa.RSAPublicKey)
     public.verify(signature[:-2], bytes(32), padding.PKCS1v15(), utils.Prehashed(hashes.SHA256()))
 
 
-def test_wrong_things_get_their_status_words(card, chip):
+def test_wrong_things_get_their_status_words(card: HpkiCard, chip: VirtualCard) -> None:
     card.reset()
     chip.transmit(bytes.fromhex("00A4040010E828BD080FA000000391000000000001"))
     for apdu, sw in {
@@ -697,7 +735,9 @@ def test_wrong_things_get_their_status_words(card, chip):
     assert transmit(chip, "00B0001A02") == "606282"
 
 
-def test_a_key_is_never_read_and_a_broken_block_never_signed(card, chip):
+def test_a_key_is_never_read_and_a_broken_block_never_signed(
+    card: HpkiCard, chip: VirtualCard
+) -> None:
     card.verify_pin(Role.SIGN, PINS[Role.SIGN])
     assert transmit(chip, "002241B60481020017") == "9000"
     bad_blocks = (
@@ -717,7 +757,7 @@ def test_a_key_is_never_read_and_a_broken_block_never_signed(card, chip):
         assert numbers.p.to_bytes(128, "big") not in seen
 
 
-def test_the_trace_of_a_whole_life_holds_no_secret(chip):
+def test_the_trace_of_a_whole_life_holds_no_secret(chip: VirtualCard) -> None:
     lines: list[str] = []
     personalize(TraceTransport(EmbeddedTransport(chip), lines.append))
     text = "\n".join(lines)
@@ -727,12 +767,12 @@ def test_the_trace_of_a_whole_life_holds_no_secret(chip):
         assert head in text
 
 
-def test_challenges_come_from_the_injected_entropy(tmp_path):
+def test_challenges_come_from_the_injected_entropy(tmp_path: Path) -> None:
     chip = new_card(tmp_path, entropy=lambda size: bytes([0x5A]) * size)
     assert transmit(chip, "0084000010") == "5A" * 16 + "9000"
 
 
-def test_a_closed_connection_has_no_card(chip):
+def test_a_closed_connection_has_no_card(chip: VirtualCard) -> None:
     transport = EmbeddedTransport(chip)
     transport.close()
     transport.close()
@@ -740,14 +780,14 @@ def test_a_closed_connection_has_no_card(chip):
         transport.transmit(b"\0\xa4\4\0")
 
 
-def test_a_foreign_card_is_not_identified():
+def test_a_foreign_card_is_not_identified() -> None:
     class Foreign:
         atr = b"\x3b\x00"
 
-        def transmit(self, apdu):
+        def transmit(self, apdu: bytes) -> bytes:
             return b"\x6d\x00"
 
-        def reset(self):
+        def reset(self) -> None:
             pass
 
     with pytest.raises(Unavailable, match=r"card\.unknown"):
@@ -783,7 +823,9 @@ BODIES = st.one_of(
     finished=st.booleans(),
 )
 @settings(max_examples=150, deadline=None)
-def test_any_byte_string_gets_a_status_word(tmp_path_factory, apdus, as_issuer, finished):
+def test_any_byte_string_gets_a_status_word(
+    tmp_path_factory: pytest.TempPathFactory, apdus: list[bytes], as_issuer: bool, finished: bool
+) -> None:
     path = tmp_path_factory.mktemp("fuzz")
     chip = new_card(path)
     if finished:
@@ -800,7 +842,7 @@ def test_any_byte_string_gets_a_status_word(tmp_path_factory, apdus, as_issuer, 
     assert reloaded._chip == chip._chip
 
 
-def test_pin_check_is_fast(card):
+def test_pin_check_is_fast(card: HpkiCard) -> None:
     card.verify_pin(Role.AUTH, PINS[Role.AUTH])
     start = time.perf_counter()
     for _ in range(50):

@@ -9,12 +9,15 @@ PRIMITIVE = st.sampled_from([0x04, 0x80, 0x84, 0x9F70, 0x5FC105])
 CONSTRUCTED = st.sampled_from([0x30, 0x62, 0xA5, 0x7F49, 0xBF8101])
 
 
-def _leaf(pair):
+Encoded = tuple[tlv.Tlv, bytes]  # an object and its encoding
+
+
+def _leaf(pair: tuple[int, bytes]) -> Encoded:
     tag, value = pair
     return tlv.Tlv(tag, value), tlv.encode(tag, value)
 
 
-def _node(pair):
+def _node(pair: tuple[int, list[Encoded]]) -> Encoded:
     tag, inner = pair
     children = tuple(object_ for object_, _ in inner)
     value = b"".join(encoded for _, encoded in inner)
@@ -29,14 +32,14 @@ OBJECTS = st.recursive(
 
 
 @given(st.lists(OBJECTS, max_size=3), st.sampled_from([b"", b"\0", b"\0\0\xff"]))
-def test_what_is_encoded_is_parsed(objects, filler):
+def test_what_is_encoded_is_parsed(objects: list[Encoded], filler: bytes) -> None:
     data = b"".join(encoded + filler for _, encoded in objects)
     assert tlv.parse(data) == tuple(object_ for object_, _ in objects)
     assert tlv.is_complete(b"".join(encoded for _, encoded in objects) + filler)
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_parse_or_are_refused(data):
+def test_any_bytes_parse_or_are_refused(data: bytes) -> None:
     try:
         objects = tlv.parse(data)
     except InvalidInput as error:
@@ -49,7 +52,7 @@ def test_any_bytes_parse_or_are_refused(data):
     ("size", "head"),
     [(127, "047F"), (128, "048180"), (255, "0481FF"), (256, "04820100"), (65_535, "0482FFFF")],
 )
-def test_length_forms(size, head):
+def test_length_forms(size: int, head: str) -> None:
     encoded = tlv.encode(0x04, bytes(size))
     assert encoded[: len(head) // 2].hex().upper() == head
     assert tlv.object_length(encoded[:5]) == len(encoded)
@@ -59,12 +62,12 @@ def test_length_forms(size, head):
     "broken",
     ["84", "8405AA", "3080", "0484000000010A", "0485", "1F", "1F8181", "1F81818101", "0482FF"],
 )
-def test_broken_objects_are_refused(broken):
+def test_broken_objects_are_refused(broken: str) -> None:
     with pytest.raises(InvalidInput):
         tlv.parse(bytes.fromhex(broken))
 
 
-def test_bounds_of_size_and_depth():
+def test_bounds_of_size_and_depth() -> None:
     nested = b"\x04\x00"
     for _ in range(tlv.MAX_DEPTH - 1):
         nested = tlv.encode(0x30, nested)
@@ -78,18 +81,18 @@ def test_bounds_of_size_and_depth():
 
 
 @pytest.mark.parametrize("tag", [0x00, 0xFF, 0x1F, 0x8401, 0x1F81])
-def test_impossible_tags_are_refused(tag):
+def test_impossible_tags_are_refused(tag: int) -> None:
     with pytest.raises(InvalidInput):
         tlv.encode(tag, b"")
 
 
-def test_find_follows_tags_inwards():
+def test_find_follows_tags_inwards() -> None:
     objects = tlv.parse(bytes.fromhex("6208 8001AA A5038001BB".replace(" ", "")))
     assert tlv.find(objects, 0x62, 0x80) == b"\xaa"
     assert tlv.find(objects, 0x62, 0xA5, 0x80) == b"\xbb"
     assert tlv.find(objects, 0x62, 0x81) is None
 
 
-def test_unfinished_objects_are_not_complete():
+def test_unfinished_objects_are_not_complete() -> None:
     assert not tlv.is_complete(bytes.fromhex("0403AABB"))
     assert not tlv.is_complete(bytes.fromhex("04"))

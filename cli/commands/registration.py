@@ -39,16 +39,14 @@ def import_list(
 
     Example: hpki ra import examples/applications.csv --rejects rejects.csv --operator aoki
     """
-    from cli.output import read_input, say, show_rows, write_output
-    from pki.errors import Conflict
+    from cli.output import read_input, refuse_existing, say, show_rows, write_output
     from ra.intake import Outcome
     from ra.rows import rejects_csv
     from ra.table import MAX_BYTES
 
     services = options.services()
     octets = read_input(file, MAX_BYTES, "ra.import.too_large")
-    if rejects is not None and rejects.exists():
-        raise Conflict("cli.file.exists", f"{rejects} exists", "Name another file.")
+    refuse_existing(rejects)
     report = services.intake.import_list(octets, file.name, services.signer(operator), encoding)
     rows = [
         {
@@ -80,16 +78,20 @@ def list_applications(
     state: Annotated[
         list[str] | None, typer.Option(help="Only this state; may be repeated.")
     ] = None,
+    search: Annotated[
+        str | None, typer.Option(help="Part of a name (kanji, kana, romaji) or a licence number.")
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """List applications.
+    """List applications; --search finds a caller by name or licence.
 
-    Example: hpki ra list --state RECEIVED
+    Example: hpki ra list --search 前田
     """
     from cli.output import show_rows
     from pki.errors import InvalidInput
     from ra import records
     from ra.records import ApplicationState
+    from ra.search import matches
 
     services = options.services()
     try:
@@ -108,6 +110,7 @@ def list_applications(
                 "channel": row.channel,
             }
             for row in records.applications(tx, states)
+            if search is None or matches(tx, row, search)
         ]
     columns = ("application", "state", "kanji_name", "profession", "prefecture", "channel")
     show_rows(rows, columns, as_json=as_json)
