@@ -187,7 +187,7 @@ class Orders:
         is the same one.
         """
         with self.store.begin() as tx:
-            dossier, acting = self._verify_for_issue(tx, order_id, batch)
+            dossier, acting = self.verify_for_issue(tx, order_id, batch)
             acting = replace(acting, order_id=order_id, carrier_id=carrier.id, usage=purpose)
             row = _reserved(tx, carrier, purpose)
             if row is None:
@@ -228,9 +228,10 @@ class Orders:
                 "Nothing was signed; keep the store and call the auditor.",
             )
 
-    def _verify_for_issue(
+    def verify_for_issue(
         self, tx: Transaction, order_id: str, batch: Batch
     ) -> tuple[Dossier, Acting]:
+        """Return the order's dossier and who acts, with every signature verified anew."""
         order = find_order(tx, order_id)
         dossier = parse_dossier(order.dossier.encode())
         if dossier.digest() != order.digest:

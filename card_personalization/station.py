@@ -91,7 +91,7 @@ class Station:
         begun, and what the card says.
         """
         identity = HpkiCard(transport, self.layout).identify()
-        run = self._open_run(order_id, identity.chip_serial, card_operator)
+        run = self._open_run(order_id, identity.chip_serial, batch, card_operator)
         work = _Work(self, run, transport, batch, progress)
         with work.step("ISSUER"):
             work.open_issuer_session()
@@ -114,9 +114,12 @@ class Station:
         self._close_run(run, card_operator, checks)
         return Report(run.chip_serial, order_id, work.certificates(), checks)
 
-    def _open_run(self, order_id: str, chip_serial: str, card_operator: Signer) -> Run:
+    def _open_run(
+        self, order_id: str, chip_serial: str, batch: Batch, card_operator: Signer
+    ) -> Run:
         with self.store.begin() as tx:
             self.directory.verify_may_act(tx, card_operator, OperatorRole.CARD_OPERATOR)
+            self.orders.verify_for_issue(tx, order_id, batch)
             order = find_order(tx, order_id)
             self.examination.verify_order(tx, order)
             stocked = tx.get(Card, chip_serial)
@@ -248,8 +251,11 @@ class _Work:
                     "nobody holds the role PIN_OPERATOR, so the PINs could reach nobody",
                     "Appoint one: `hpki operator add`.",
                 )
+            for envelope in records.envelopes_of(tx, self._run.chip_serial):
+                tx.delete(envelope)
+            tx.flush()
             for credential, public_key in recipients:
-                tx.merge(
+                tx.add(
                     PinEnvelope(
                         chip_serial=self._run.chip_serial,
                         credential_id=credential.id,

@@ -168,7 +168,7 @@ class Examination:
             raise Refused(
                 "ra.dossier.changed",
                 f"{application.ref} has changed since it was signed: {', '.join(changed)}",
-                "Nothing is issued on it; find out who changed it, then let it be examined again.",
+                "Nothing is issued on it; find out who changed it, and reject it.",
             )
         return seen
 

@@ -187,18 +187,23 @@ class Intake:
     def _person(self, tx: Transaction, row: ApplicationRow) -> Person:
         """Return the applicant with a version as of the receipt.
 
-        It is one known under the very same names and birth date, else new; two applications of one
-        day that give different addresses are not taken for one person.
+        It is one known under the very same names, birth date and address, without another
+        licence of the same profession; anyone else is new, since a holder's id in certificates
+        must never stand for two people.
         """
         key = search_key(row.kanji_name)
         for known in records.person_like(tx, key, row.birth_date):
-            as_of = records.version_of(tx, known.id, row.received_on)
-            if as_of is not None and _same_names(as_of, row):
-                if as_of.valid_from != row.received_on:
-                    tx.add(_version(known.id, row))
+            version = records.version_of(tx, known.id, row.received_on)
+            if version is None or not _same_person(version, row):
+                continue
+            if records.other_licence(tx, known.id, row.profession, row.registration_number):
+                continue
+            if version.valid_from == row.received_on:
+                if version.model_dump() == _version(known.id, row).model_dump():
                     return known
-                if _same(as_of, _version(known.id, row)):
-                    return known
+                continue
+            tx.add(_version(known.id, row))
+            return known
         letters = b32encode(self.entropy(10)).decode().rstrip("=")
         person = Person(id=f"H{letters}", birth_date=row.birth_date, search_key=key)
         tx.add(person)
@@ -222,12 +227,13 @@ def _version(person_id: str, row: ApplicationRow) -> PersonVersion:
     )
 
 
-def _same_names(version: PersonVersion, row: ApplicationRow) -> bool:
-    return (version.kanji_name, version.kana_name) == (row.kanji_name, row.kana_name)
-
-
-def _same(one: PersonVersion, other: PersonVersion) -> bool:
-    return one.model_dump() == other.model_dump()
+def _same_person(version: PersonVersion, row: ApplicationRow) -> bool:
+    return (version.kanji_name, version.kana_name, version.postal_code, version.address) == (
+        row.kanji_name,
+        row.kana_name,
+        row.postal_code,
+        row.address,
+    )
 
 
 def role_names() -> RoleNames:

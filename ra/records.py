@@ -183,6 +183,17 @@ def version_of(tx: Transaction, person_id: str, as_of: date) -> PersonVersion | 
     return tx.exec(query).first()
 
 
+def newest_version(tx: Transaction, person_id: str) -> PersonVersion:
+    """Return the person's newest name and address."""
+    query = (
+        select(PersonVersion)
+        .where(PersonVersion.person_id == person_id)
+        .order_by(col(PersonVersion.valid_from).desc())
+        .limit(1)
+    )
+    return tx.exec(query).one()
+
+
 def applicant(tx: Transaction, application: Application) -> PersonVersion:
     """Return name and address as the application brought them.
 
@@ -227,6 +238,18 @@ def person_like(tx: Transaction, search_key: str, birth_date: date) -> list[Pers
     """Return persons whose search key and birth date are these."""
     query = select(Person).where(Person.search_key == search_key, Person.birth_date == birth_date)
     return list(tx.exec(query))
+
+
+def other_licence(
+    tx: Transaction, person_id: str, profession: str, registration_number: str
+) -> bool:
+    """Return whether the person applied for the profession under another number."""
+    query = select(Application.ref).where(
+        Application.person_id == person_id,
+        Application.profession == profession,
+        Application.registration_number != registration_number,
+    )
+    return tx.exec(query).first() is not None
 
 
 def by_licence(tx: Transaction, registration_number: str) -> list[Application]:

@@ -223,7 +223,7 @@ def _affected(tx: Transaction, carrier: Carrier, certificates: list[Certificate]
     order = tx.get_one(ca_records.Order, carrier.order_id)
     application = find_application(tx, order.application_ref)
     person = tx.get_one(Person, application.person_id)
-    version = records.applicant(tx, application)
+    version = records.newest_version(tx, person.id)
     return Affected(
         carrier_id=carrier.id,
         card_number=carrier.chip_serial,

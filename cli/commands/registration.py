@@ -104,7 +104,7 @@ def list_applications(
             {
                 "application": row.ref,
                 "state": row.state.value,
-                "kanji_name": records.applicant(tx, row).kanji_name,
+                "kanji_name": records.newest_version(tx, row.person_id).kanji_name,
                 "profession": row.profession,
                 "prefecture": row.work_prefecture,
                 "channel": row.channel,

@@ -234,10 +234,10 @@ def test_which_applications_hold_their_licence(empty_centre: Centre) -> None:
 
 
 def test_a_second_licence_is_the_same_persons(empty_centre: Centre) -> None:
-    """On one day with one version; later with the address as it is then."""
+    """On one day with one version; later with telephone and spelling as they are then."""
     same_day = row(1, application_ref="T2026-0100", profession="薬剤師")
-    moved = {"address": "大阪府大阪市架空町9-9", "romaji_name": "TAKAHASHI ICHIROH"}
-    later = row(1, application_ref="T2026-0200", profession="歯科医師", **moved)
+    changed = {"telephone": "000-0000-1234", "romaji_name": "TAKAHASHI ICHIROH"}
+    later = row(1, application_ref="T2026-0200", profession="歯科医師", **changed)
     take_in(empty_centre, row(1))
     before = counts(empty_centre)
     report = take_in(empty_centre, same_day, later | {"received_on": "2026-10-01"})
@@ -246,9 +246,22 @@ def test_a_second_licence_is_the_same_persons(empty_centre: Centre) -> None:
     assert len(set(persons_of(empty_centre, *refs))) == 1
     grown = added(before, counts(empty_centre))
     assert (grown.get("Person"), grown["PersonVersion"]) == (None, 1)
-    addresses = [applicant(empty_centre, ref).address for ref in refs]
-    assert addresses == [row(1)["address"], row(1)["address"], moved["address"]]
-    assert applicant(empty_centre, "T2026-0200").romaji_name == moved["romaji_name"]
+    numbers = [applicant(empty_centre, ref).telephone for ref in refs]
+    assert numbers == [row(1)["telephone"], row(1)["telephone"], changed["telephone"]]
+    assert applicant(empty_centre, "T2026-0200").romaji_name == changed["romaji_name"]
+
+
+def test_nobody_has_two_licences_of_one_profession(empty_centre: Centre) -> None:
+    """Equal names, birth date and address, but another number of the register: somebody else."""
+    other = row(1, application_ref="T2026-0100", registration_number="912999")
+    take_in(empty_centre, row(1), other | {"received_on": "2026-10-01"})
+    assert len(set(persons_of(empty_centre, "T2026-0001", "T2026-0100"))) == 2
+
+
+def test_who_moved_is_not_taken_for_the_same_person(empty_centre: Centre) -> None:
+    moved = row(1, application_ref="T2026-0100", profession="薬剤師", address="大阪府架空町9-9")
+    take_in(empty_centre, row(1), moved | {"received_on": "2026-10-01"})
+    assert len(set(persons_of(empty_centre, "T2026-0001", "T2026-0100"))) == 2
 
 
 NEAR: list[Row] = [
