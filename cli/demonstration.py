@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from card_personalization.records import CardState, cards
 from card_personalization.station import Report
 from cli.config import FILE_NAME, load_site
 from cli.openssl import Verdict, verify_with_openssl
-from cli.output import read_input, say, show_banner, show_rows
+from cli.output import read_input, say, show_banner, show_record, show_rows
 from cli.personalization import personalize_all, waiting_orders
 from cli.progress import Bars, bars
 from cli.reporting import report_prefectures
@@ -153,26 +154,30 @@ class _Play:
             self.good = certificates_of_carrier(tx, affected.carrier_id)[0]
 
     def outputs(self) -> list[Path]:
+        """Write the report and return every file that the demonstration leaves for people."""
         _, paths = report_prefectures(self.services, None, None)
         public = sorted(self.services.publisher.folder.iterdir())
         return [*self.files, *public, *paths]
 
     def summary(self, report: ImportReport, outputs: list[Path]) -> None:
+        """Show the counts, every output, the verified trail, and OpenSSL's two verdicts."""
         services = self.services
         with services.store.read() as tx:
             states = [row.state.value for row in ra_records.applications(tx)]
             made = sum(one.state is CardState.PERSONALISED for one in cards(tx))
         head = services.trail.verify()
-        rows = [
-            {"text": "受付 / rows accepted", "value": report.count(Outcome.ACCEPTED)},
-            {"text": "不受理 / rows rejected", "value": report.count(Outcome.REJECTED)},
-            {"text": "発行カード / cards made", "value": made},
-            {"text": "失効 / cards revoked", "value": states.count("CLOSED_REVOKED")},
-            {"text": "監査証跡 / trail entries, whole", "value": head.seq},
-        ]
-        show_rows(rows, ("text", "value"), as_json=False)
-        for path in outputs:
-            say(f"  {path}")
+        show_record(
+            {
+                "受付 rows accepted": report.count(Outcome.ACCEPTED),
+                "不受理 rows rejected": report.count(Outcome.REJECTED),
+                "発行カード cards made": made,
+                "失効 cards revoked": states.count("CLOSED_REVOKED"),
+                "監査証跡 audit verify": f"whole, {head.seq} entries, head {head.hash[:16]}…",
+            },
+            as_json=False,
+        )
+        rows = [{"output": _purpose(path), "file": os.path.relpath(path)} for path in outputs]
+        show_rows(rows, ("output", "file"), as_json=False)
         verdicts = [
             verify_with_openssl(services, row, expected)
             for row, expected in ((self.good, True), (self.revoked, False))
@@ -182,6 +187,15 @@ class _Play:
             _show_verdict(verdict)
         if not all(verdict.as_expected for verdict in verdicts):
             raise Conflict("cli.demo.verdict", "OpenSSL does not judge as the centre does")
+
+
+def _purpose(path: Path) -> str:
+    """Say what an output is, by its folder and ending."""
+    if path.parent.name == "public":
+        return "証明書 CA certificate" if path.suffix == ".cer" else "失効リスト revocation list"
+    if path.parent.name == "ceremonies":
+        return "鍵生成記録 ceremony transcript"
+    return "都道府県別報告 report by prefecture"
 
 
 def _show_verdict(verdict: Verdict) -> None:

@@ -47,6 +47,8 @@ HEADINGS: dict[str, tuple[str, str]] = {
     "object": ("対象", "object"),
     "operator": ("操作者", "operator"),
     "order": ("発行指示", "order"),
+    "output": ("成果物", "output"),
+    "file": ("ファイル", "file"),
     "outcome": ("結果", "outcome"),
     "own_list_uri": ("自身の失効リスト URI", "own list URI"),
     "path": ("検証結果", "path"),
