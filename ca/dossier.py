@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from cryptography import x509
 from pydantic import Field
@@ -27,8 +28,8 @@ class Content(Strict):
     """What will be certified, exactly; names are as registered, never normalised.
 
     ``organization`` and ``common_name`` go into the subject, the ``japanese_`` pair into
-    subjectAltName where given; ``roles`` are English hcRole strings; ``profiles`` maps each
-    purpose to profile id and version.
+    subjectAltName where given; ``roles`` are English hcRole strings; ``carrier`` is what may hold
+    the keys; ``profiles`` maps each purpose to profile id and version.
     """
 
     holder_id: str
@@ -38,6 +39,7 @@ class Content(Strict):
     japanese_organization: str | None
     japanese_name: str | None
     roles: tuple[str, ...]
+    carrier: Literal["CARD", "FILE"] = "CARD"
     profiles: Mapping[Purpose, str]
     validity_years: int = Field(ge=1, le=100)
 

@@ -136,6 +136,7 @@ class Issuance:
         signer = certificate if self_signed else issuer_certificate(issuer)
         verify_signature(signer.public_key(), certificate.signature, row.tbs_der)
         with self.store.begin() as tx:
+            self.trail.position(tx)  # one at a time
             stored = tx.get_one(Certificate, row.id)
             if stored.state is CertificateState.ISSUED:
                 raise Conflict("ca.issue.twice", f"serial {row.serial} is issued already")

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cryptography import x509
 
@@ -29,11 +29,14 @@ from operators.directory import Directory
 from operators.statements import Decision, Signer, StatementType
 from pki.csr import proven_public_key
 from pki.errors import Conflict, InvalidInput, NotFound, Refused
+from pki.serials import serial_hex
 from pki.signing import IssuerPublicKey
 from pki.validity import Clock, end_after_years, japan_date, start_of_day
 from policies.profiles import Purpose, certificate_profile
 from policies.roles import Role
 from store.database import Store, Transaction
+
+_OLDEST_RESERVATION = timedelta(days=31)
 
 
 def examination(ref: str, dossier_digest: str) -> Decision:
@@ -83,6 +86,7 @@ class Orders:
         Raises ``Refused`` unless both are by different people, in their roles, over this dossier;
         ``Conflict`` for a second order of one attempt or a subject that is another holder's.
         """
+        self.trail.position(tx)  # one hand-over at a time
         approver = self._verify_statements(tx, dossier, statement_ids)
         content = dossier.content
         if tx.get(Holder, content.holder_id) is None:
@@ -187,7 +191,14 @@ class Orders:
         is the same one.
         """
         with self.store.begin() as tx:
+            self.trail.position(tx)  # one issue at a time from here on: two would both find room
             dossier, acting = self.verify_for_issue(tx, order_id, batch)
+            if dossier.content.carrier != carrier.kind:
+                raise Refused(
+                    "ca.order.carrier_kind",
+                    f"the order {order_id} was approved for a {dossier.content.carrier}",
+                    "Nothing else may hold its keys.",
+                )
             acting = replace(acting, order_id=order_id, carrier_id=carrier.id, usage=purpose)
             row = _reserved(tx, carrier, purpose)
             if row is None:
@@ -199,16 +210,22 @@ class Orders:
                     f"serial {row.serial} was reserved for another key and may have been issued",
                     "Revoke the carrier, then order a new attempt.",
                 )
-            self._verify_content(tx, dossier, purpose, row)
+            self._verify_content(tx, dossier, purpose, prepared, row)
         return self.issuance.finish(row, acting)
 
     def _verify_content(
-        self, tx: Transaction, dossier: Dossier, purpose: Purpose, row: Certificate
+        self,
+        tx: Transaction,
+        dossier: Dossier,
+        purpose: Purpose,
+        prepared: Prepared,
+        row: Certificate,
     ) -> None:
         """Raise ``Refused`` unless the stored bytes are what the order makes of its content.
 
-        They are made again from the order with the key, serial and period that stand in them, so
-        neither another order's twin nor a row written past this program is ever signed.
+        They are made again from the order with the request's key, and the serial and period that
+        stand in them and in the row, so neither another order's twin nor a row written past this
+        program is ever signed.
         """
         issuer = records.issuer_for(tx, purpose)
         if issuer is None or issuer.id != row.issuer_id:
@@ -216,11 +233,15 @@ class Orders:
         facts = self.issuance.facts(issuer)
         stored = twin_of(row.tbs_der, facts.public_key)
         period = Period(stored.not_valid_before_utc, stored.not_valid_after_utc)
-        public_key: IssuerPublicKey = stored.public_key()  # type: ignore[assignment]
+        public_key: IssuerPublicKey = prepared.twin.public_key()  # type: ignore[assignment]
         again = self._twin(dossier, purpose, facts, public_key, stored.serial_number, period)
-        years = dossier.content.validity_years
-        if again.tbs_certificate_bytes != row.tbs_der or (
-            period != end_entity_period(period.not_before, years)
+        wanted = end_entity_period(period.not_before, dossier.content.validity_years)
+        age = self.clock() - period.not_before
+        if (
+            again.tbs_certificate_bytes != row.tbs_der
+            or serial_hex(stored.serial_number) != row.serial
+            or not wanted == period == Period(row.not_before, row.not_after)
+            or not timedelta(0) <= age <= _OLDEST_RESERVATION
         ):
             raise Refused(
                 "ca.issue.differs",

@@ -100,7 +100,7 @@ class Carrier(SQLModel, table=True):
     __tablename__ = "carrier"
 
     id: str = Field(sa_column=columns.key_column())
-    order_id: str = Field(sa_column=columns.key_column("issue_order.id", primary=False))
+    order_id: str = Field(sa_type=sa.Text, foreign_key="issue_order.id", index=True)
     kind: CarrierKind = Field(sa_column=columns.choice(CarrierKind))
     chip_serial: str | None = Field(default=None, sa_type=sa.Text, unique=True)
 
@@ -246,17 +246,42 @@ def revoked_of_issuer(
 
 
 def mark_published(
-    tx: Transaction, certificate_ids: Sequence[int], number: int, at: datetime
+    tx: Transaction, certificates_of: sa.Select[int | None], up_to: int, number: int, at: datetime
 ) -> None:
-    """Write list number and time of publication on revocations that had none."""
+    """Write list number and time of publication on revocations that had none.
+
+    Those of the certificates selected, executed up to the trail position.
+    """
     tx.execute(
         sa.update(Revocation)
         .where(
-            col(Revocation.certificate_id).in_(certificate_ids),
+            col(Revocation.certificate_id).in_(certificates_of),
             col(Revocation.crl_number).is_(None),
+            col(Revocation.seq) <= up_to,
         )
         .values(crl_number=number, published_at=at)
     )
+
+
+def certificate_ids(issuer_id: str, own: bool | None) -> sa.Select[int | None]:
+    """Select the ids of the issuer's certificates: all, only its own, or all but its own."""
+    query = sa.select(col(Certificate.id)).where(col(Certificate.issuer_id) == issuer_id)
+    if own is None:
+        return query
+    issuer = sa.select(col(Issuer.certificate_der)).where(col(Issuer.id) == issuer_id)
+    same = col(Certificate.certificate_der) == issuer.scalar_subquery()
+    return query.where(same if own else sa.or_(~same, col(Certificate.certificate_der).is_(None)))
+
+
+def has_unpublished(tx: Transaction, issuer_id: str) -> bool:
+    """Return whether a revocation of the issuer's certificates is on no published list."""
+    query = (
+        select(Revocation.certificate_id)
+        .join(Certificate, col(Certificate.id) == col(Revocation.certificate_id))
+        .where(Certificate.issuer_id == issuer_id, col(Revocation.crl_number).is_(None))
+        .limit(1)
+    )
+    return tx.exec(query).first() is not None
 
 
 def ceremonies(tx: Transaction) -> list[Ceremony]:

@@ -73,9 +73,9 @@ class Revocations:
         when all are revoked already.
         """
         officer = self.directory.verify_kept(tx, statement_id, order.decision())
-        co_actor = ""
+        co_actor, execution_id = "", ""
         if not order.emergency:
-            co_actor = self._second_person(tx, order, officer, executor)
+            co_actor, execution_id = self._second_person(tx, order, officer, executor)
         rows = living_certificates(tx, order.carrier_id)
         if not rows:
             raise Conflict(
@@ -100,6 +100,7 @@ class Revocations:
                     "request": order.request_id,
                     "emergency": order.emergency,
                     "statement": statement_id,
+                    "execution": execution_id,
                 },
             ),
         )
@@ -110,15 +111,15 @@ class Revocations:
 
     def _second_person(
         self, tx: Transaction, order: RevocationOrder, officer: str, executor: Signer | None
-    ) -> str:
+    ) -> tuple[str, str]:
         if executor is None or executor.operator_id == officer:
             raise Refused(
                 "ca.separation",
                 "a revocation is decided by one person and executed by another",
                 "Name an IA operator with --executor; --emergency is for a card lost by telephone.",
             )
-        self.directory.state(tx, executor, order.execution())
-        return executor.operator_id
+        statement = self.directory.state(tx, executor, order.execution())
+        return executor.operator_id, statement.id
 
     def _revocation(
         self, tx: Transaction, row: Certificate, order: RevocationOrder, statement_id: str

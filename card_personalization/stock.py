@@ -65,6 +65,7 @@ class Stock:
     def reserve(self, order_id: str) -> Card | None:
         """Return the card already reserved for the order, else one from stock, else None."""
         with self.store.begin() as tx:
+            self.trail.position(tx)  # one reservation at a time
             run = records.open_run(tx, order_id)
             if run is not None:
                 return tx.get_one(Card, run.chip_serial)

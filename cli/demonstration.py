@@ -52,9 +52,11 @@ def run_demonstration(folder: Path, examples: Path, replace: bool) -> None:
     show_banner(SiteKind.TRAINING)
     services = open_services(site)
     play = _Play(services, _Staff())
+    say("鍵生成 key ceremony, then applications, examination, cards, revocations, lists, report")
     with bars() as shown:
         play.ceremony(ceremony, shown)
     report = play.intake(applications)
+    say("審査・承認・カード作成 examination, approval and the cards: a minute at most")
     with bars() as shown:
         play.decisions(report, shown)
         play.cards(shown)
@@ -187,6 +189,9 @@ class _Play:
             _show_verdict(verdict)
         if not all(verdict.as_expected for verdict in verdicts):
             raise Conflict("cli.demo.verdict", "OpenSSL does not judge as the centre does")
+        say(
+            "OpenSSL が有効な証明書を認め、失効した証明書を退けました / as it must be", "bold green"
+        )
 
 
 def _purpose(path: Path) -> str:

@@ -105,6 +105,11 @@ def run() -> None:
 
 
 def _status() -> int:
+    if any("\udc80" <= character <= "\udcff" for part in sys.argv for character in part):
+        sys.stderr.write(
+            "error cli.usage: an argument is not UTF-8\nhint Type it in a UTF-8 terminal.\n"
+        )
+        return 2
     try:
         status = app(standalone_mode=False)
     except SystemExit:  # how typer and rich take a pipe that nobody reads

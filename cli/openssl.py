@@ -38,14 +38,15 @@ def verify_with_openssl(services: Services, row: Certificate, good: bool) -> Ver
         raise Unavailable("cli.openssl", "only a holder's certificate is verified")
     rule = certificate_profile(END_ENTITY_PROFILE[row.usage]).certificate_policies
     policy = rule.oid(services.kind) if rule is not None else ""
+    name = "good.pem" if good else "revoked.pem"
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         _write_pem(services.publisher.folder, folder)
         certificate = x509.load_der_x509_certificate(row.certificate_der)
-        (folder / "holder.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+        (folder / name).write_bytes(certificate.public_bytes(Encoding.PEM))
         arguments = ["verify", "-crl_check_all", "-explicit_policy", "-policy_check"]
         arguments += ["-policy", policy, "-CAfile", "root.pem", "-untrusted", "cas.pem"]
-        arguments += ["-CRLfile", "lists.pem", "holder.pem"]
+        arguments += ["-CRLfile", "lists.pem", name]
         done = subprocess.run(  # noqa: S603 - no shell, nothing from outside
             [openssl, *arguments], cwd=folder, capture_output=True, text=True, timeout=60
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 
+from ca.records import CarrierKind, order_of_application
 from card_personalization.station import Report
 from card_personalization.transport import TraceTransport
 from cli.wiring import Services
@@ -16,12 +17,11 @@ from ra.records import ApplicationState
 
 def waiting_orders(services: Services) -> list[str]:
     """Return the orders whose application waits for its card."""
-    from ca.records import order_of_application
-
     with services.store.read() as tx:
         found = [
             order_of_application(tx, row.ref)
             for row in records.applications(tx, [ApplicationState.ISSUING])
+            if row.carrier == CarrierKind.CARD
         ]
     return [order.id for order in found if order is not None]
 

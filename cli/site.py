@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from cli.config import FILE_NAME, Site, load_site
 from cli.output import read_input
+from cli.unlock import keep_memory_private
 from cli.wiring import Services
 from keys.backend import KeySpec
 from operators.directory import Appointment
@@ -55,6 +56,7 @@ def make_site(
 
     Raises ``Conflict`` where something is already, ``Refused`` for a production site.
     """
+    keep_memory_private()
     kind = _kind(kind_text)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Conflict(
@@ -111,7 +113,14 @@ def make_passphrase(folder: Path, name: str) -> None:
 def write_secret(path: Path, text: str) -> None:
     """Write a secret to a new file of mode 0600."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Conflict(
+            "cli.secret.exists",
+            f"there is a secret {path} already",
+            "If an appointment broke off, remove it together with the operator's key files.",
+        ) from None
     with os.fdopen(descriptor, "w") as file:
         file.write(f"{text}\n")
 

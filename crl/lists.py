@@ -20,12 +20,15 @@ from crl.publishing import Publisher
 from crl.records import ListState, RevocationList, Scope
 from keys.backend import KeyBackend
 from pki.errors import HpkiError, InvalidInput, Refused
+from pki.reasons import Reason, entry_der
+from pki.serials import serial_hex
 from pki.signing import assemble, sign
 from pki.validity import Clock, rfc3339, whole_seconds
 from policies.profiles import Level, certificate_profile, crl_profile
 from store.database import Store, Transaction
 
 _PAGE = 5000
+_OWN = {Scope.FULL: None, Scope.RARL: True, Scope.SARL: False}
 
 
 @dataclass(frozen=True)
@@ -90,19 +93,16 @@ class Lists:
             issuer = find_issuer(tx, row.issuer_id)
         octets = row.list_der or b""
         self._verify_newer(issuer, row, octets)
+        self._verify_view(row)
         self.publisher.put(file_name(issuer, row.scope), octets)
         with self.store.begin() as tx:
             stored = tx.get_one(RevocationList, row.id)
             stored.state = ListState.PUBLISHED
             stored.published_at = whole_seconds(self.clock())
-            revoked = [
-                certificate.id
-                for certificate, revocation in _revoked(tx, issuer.id)
-                if certificate.id is not None
-                and _in_scope(certificate, row.scope)
-                and revocation.seq <= (stored.high_water_seq or 0)
-            ]
-            ca_records.mark_published(tx, revoked, row.number, stored.published_at)
+            covered = ca_records.certificate_ids(issuer.id, _OWN[row.scope])
+            high_water = stored.high_water_seq or 0
+            at = stored.published_at
+            ca_records.mark_published(tx, covered, high_water, row.number, at)
             self.trail.append(tx, _event("CRL.PUBLISH", stored, actor))
             return stored
 
@@ -139,7 +139,7 @@ class Lists:
             for row in latest
         ):
             return True
-        return any(revocation.crl_number is None for _, revocation in _revoked(tx, issuer.id))
+        return ca_records.has_unpublished(tx, issuer.id)
 
     def _issue(
         self, issuer: Issuer, scope: Scope, validity_hours: int, actor: str
@@ -157,6 +157,7 @@ class Lists:
             previous = records.latest(tx, issuer.id, scope)
             served = records.latest(tx, issuer.id, scope, published=True)
             covered = _cover(tx, issuer, scope, served, self.trail.position(tx, lock=False))
+            _verify_nothing_vanished(tx, issuer, served, covered)
         this_update = whole_seconds(self.clock())
         facts = ListFacts(
             certificate,
@@ -190,6 +191,17 @@ class Lists:
         if findings:
             raise Refused("crl.lint", "the list would break its profile", findings=findings)
         return octets
+
+    def _verify_view(self, row: RevocationList) -> None:
+        """Raise ``Refused`` for a list that saw less of the trail than one published before."""
+        with self.store.read() as tx:
+            before = records.latest(tx, row.issuer_id, row.scope, published=True)
+        if before is not None and (before.high_water_seq or 0) > (row.high_water_seq or 0):
+            raise Refused(
+                "crl.publish.view",
+                f"list {row.number} covers less than {before.number}, which was published",
+                "Issue a new list: `hpki crl issue`.",
+            )
 
     def _verify_newer(self, issuer: Issuer, row: RevocationList, octets: bytes) -> None:
         parsed = load_list(octets)
@@ -236,9 +248,39 @@ def _cover(
             continue
         if kept_since is not None and certificate.not_after < kept_since:
             continue
-        covered.entries.append(revocation.entry_der)
+        covered.entries.append(_verified_entry(certificate, revocation))
         covered.serials.append(certificate.serial)
     return covered
+
+
+def _verified_entry(certificate: Certificate, revocation: Revocation) -> bytes:
+    """Return the stored entry; raises ``Refused`` unless it is what its row makes."""
+    reason = Reason(revocation.reason) if revocation.reason is not None else None
+    made = entry_der(int(certificate.serial, 16), revocation.revoked_at, reason)
+    if made != revocation.entry_der:
+        raise Refused(
+            "crl.entry.changed",
+            f"the revocation of {certificate.serial} was changed after it was executed",
+            "Keep the store as it is and call the auditor.",
+        )
+    return made
+
+
+def _verify_nothing_vanished(
+    tx: Transaction, issuer: Issuer, previous: RevocationList | None, covered: _Covered
+) -> None:
+    """Raise ``Refused`` if a serial left the list before its certificate had expired."""
+    if previous is None or previous.list_der is None or previous.this_update is None:
+        return
+    on_list = {serial_hex(entry.serial_number) for entry in load_list(previous.list_der)}
+    for serial in sorted(on_list - set(covered.serials)):
+        found = ca_records.certificate_by_serial(tx, int(serial, 16), issuer.id)
+        if not found or found[0].not_after >= previous.this_update:
+            raise Refused(
+                "crl.entry.vanished",
+                f"serial {serial} is on list {previous.number}, and its revocation is gone",
+                "Keep the store as it is and call the auditor.",
+            )
 
 
 def _in_scope(certificate: Certificate, scope: Scope) -> bool:

@@ -43,7 +43,9 @@ class FolderPublisher:
         target = self.folder / name
         temporary = self.folder / f".{name}.{secrets.token_hex(8)}"
         try:
-            self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            if not self.folder.exists():
+                self.folder.mkdir(parents=True)
+                self.folder.chmod(0o755)
             try:
                 with temporary.open("xb") as file:
                     file.write(octets)

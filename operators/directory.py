@@ -70,9 +70,23 @@ class Directory:
     ) -> None:
         """Appoint the first operators: two officers among them sign the whole list together."""
         names = {signer.operator_id for signer in officers}
-        offices = {one.operator_id: min(one.roles) for one in first if one.roles}
-        if len(names) != 2 or not names <= set(offices):
-            raise Refused("operators.setup", "the first set-up is signed by two of its officers")
+        managers = (Role.CA_MANAGER, Role.RA_MANAGER, Role.IA_MANAGER)
+        offices = {
+            one.operator_id: role
+            for one in first
+            for role in reversed(managers)
+            if role in one.roles
+        }
+        if (
+            len(names) != 2
+            or not names <= set(offices)
+            or Role.CA_MANAGER not in (offices[name] for name in names)
+        ):
+            raise Refused(
+                "operators.setup",
+                "the first set-up is signed by a CA manager and another manager",
+                "The first two operators of the staff file are CA_MANAGER and RA_MANAGER, say.",
+            )
         listed = digest(canonical_json({"appointments": [one.digest() for one in first]}))
         for appointment in first:
             self._add(tx, appointment, actor=officers[0].operator_id)

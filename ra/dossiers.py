@@ -86,6 +86,7 @@ def content(application: Application, version: PersonVersion, kind: SiteKind) ->
         japanese_organization=f"{mark}{application.institution_ja}" if director else None,
         japanese_name=version.kanji_name,
         roles=tuple(role for role in roles if role is not None),
+        carrier="FILE" if application.carrier == "FILE" else "CARD",
         profiles=current_profiles(),
         validity_years=certificate_profile("ee-sign").validity.max_years,
     )

@@ -9,7 +9,7 @@ from audit.trail import Event, Trail
 from ca import orders as ca_orders
 from ca.dossier import Dossier, changed_parts, parse_dossier
 from ca.orders import Orders
-from ca.records import Order
+from ca.records import CarrierKind, Order
 from operators.directory import Directory
 from operators.statements import Decision, Signer, StatementType
 from pki.errors import Conflict, InvalidInput, NotFound, Refused
@@ -34,9 +34,15 @@ class Examination:
     kind: SiteKind
 
     def examine(
-        self, ref: str, examiner: Signer, failures: Mapping[str, str] | None = None
+        self,
+        ref: str,
+        examiner: Signer,
+        failures: Mapping[str, str] | None = None,
+        carrier: CarrierKind = CarrierKind.CARD,
     ) -> Application:
         """Record every check with its result and sign the file as seen.
+
+        ``carrier`` is what will hold the keys; it is part of what is approved.
 
         ``failures`` maps the kind of each failed check to a note; the others are OK by the
         channel's usual method.
@@ -45,6 +51,7 @@ class Examination:
         with self.store.begin() as tx:
             application = find_application(tx, ref)
             role = move(application, ApplicationState.EXAMINED)
+            application.carrier = carrier.value
             for rule in checks_for(administrator=application.director_role is not None):
                 note = failures.pop(rule.kind, None)
                 tx.add(

@@ -92,6 +92,7 @@ class Intake:
         sha256 = hashlib.sha256(octets).hexdigest()
         with self.store.begin() as tx:
             self.directory.verify_may_act(tx, reception, Role.RA_RECEPTION)
+            self.trail.position(tx)  # one list at a time: two could both find a licence free
             run = tx.get(ImportRun, sha256[:16])
             if run is None:
                 run = ImportRun(

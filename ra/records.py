@@ -94,6 +94,7 @@ class Application(SQLModel, table=True):
     reject_code: str | None = Field(default=None, sa_type=sa.Text)
     dossier: str | None = Field(default=None, sa_type=sa.Text)
     examination_id: str | None = Field(default=None, sa_type=sa.Text)
+    carrier: str = Field(default="CARD", sa_type=sa.Text)
 
 
 class Document(SQLModel, table=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 
 from sqlmodel import col, select
 
@@ -37,7 +37,9 @@ def cards_by_prefecture(tx: Transaction, as_of: date) -> list[PrefectureCount]:
             Certificate.usage == Purpose.SIGN,
             Certificate.state == CertificateState.ISSUED,
             Certificate.not_before <= start_of_day(as_of),
-            (col(Revocation.ground).is_(None)) | (col(Revocation.ground) != _SCRAPPED),
+            (col(Revocation.ground).is_(None))
+            | (col(Revocation.ground) != _SCRAPPED)
+            | (col(Revocation.revoked_at) >= start_of_day(as_of + timedelta(days=1))),
         )
     )
     cards: Counter[str] = Counter()

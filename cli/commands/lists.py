@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Revocation lists: issue, publish, show.")
 
 SYSTEM = "SYSTEM"
+_LONGEST_PATH = 256
 Cas = Annotated[list[str] | None, typer.Argument(help="CAs; all if none.", show_default=False)]
 Actor = Annotated[
     str, typer.Option("--operator", envvar="HPKI_OPERATOR", help="Who acts; SYSTEM for a timer.")
@@ -112,7 +113,7 @@ def show(
             rows = records.lists(tx)
         _show(rows, as_json)
         return
-    if Path(target).is_file():
+    if len(target) < _LONGEST_PATH and Path(target).is_file():
         octets = read_input(Path(target), 256 * 1024 * 1024, "crl.size")
         show_record(_content(load_list(octets)), as_json=as_json)
         return
@@ -126,10 +127,14 @@ def show(
 
 
 def _services_for(operator: str) -> Services:
-    """Open the site; who acts unlocks their key, a timer acts as SYSTEM."""
+    """Open the site; a named IA operator unlocks their key, a timer acts as SYSTEM."""
+    from policies.roles import Role
+
     services = options.services()
     if operator != SYSTEM:
-        services.signer(operator)
+        signer = services.signer(operator)
+        with services.store.read() as tx:
+            services.directory.verify_may_act(tx, signer, Role.IA_OPERATOR)
     return services
 
 

@@ -177,6 +177,9 @@ def examine(
     fail: Annotated[
         list[str] | None, typer.Option(help="A failed check as KIND=NOTE; the others are OK.")
     ] = None,
+    carrier: Annotated[
+        str, typer.Option(help="What will hold the keys: CARD, or FILE for a request file.")
+    ] = "CARD",
     yes: options.Yes = False,
     as_json: options.Json = False,
 ) -> None:
@@ -187,6 +190,7 @@ def examine(
 
     Example: hpki ra examine T2026-0001 --operator aoki
     """
+    from ca.records import CarrierKind
     from pki.errors import InvalidInput
     from ra.records import ApplicationState
 
@@ -198,13 +202,24 @@ def examine(
                 "cli.fail", f"{text!r} is not KIND=NOTE", "As in --fail 'NAME_MATCH=differs'."
             )
         failures[kind.upper()] = note
+    try:
+        kind = CarrierKind(carrier.upper())
+    except ValueError:
+        raise InvalidInput(
+            "cli.carrier", f"{carrier!r} is neither CARD nor FILE", "Give CARD or FILE."
+        ) from None
     services = options.services()
     signer = services.signer(operator)
+
+    def act(ref: str) -> dict[str, str]:
+        examined = services.examination.examine(ref, signer, failures, kind)
+        return {"state": examined.state.value}
+
     _each(
         services,
         _chosen(services, refs, every, ApplicationState.RECEIVED),
         "examine",
-        lambda ref: {"state": services.examination.examine(ref, signer, failures).state.value},
+        act,
         yes,
         as_json,
     )

@@ -36,7 +36,9 @@ def verify(
 
 @app.command()
 def show(
-    after: Annotated[int, typer.Option(help="Entries after this position.")] = 0,
+    after: Annotated[
+        int, typer.Option(help="Entries after this position.", min=0, max=2**31 - 1)
+    ] = 0,
     limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=10000)] = 50,
     code: Annotated[str | None, typer.Option(help="Only this code, e.g. CERT.ISSUE.")] = None,
     as_json: options.Json = False,

@@ -80,6 +80,8 @@ def _tell_applications(made: Story) -> None:
     reception = ("ra", "import", made.applications, "--operator", "aoki")
     tell("import", *reception, "--rejects", rejects)
     tell("import again", *reception, "--json")
+    file = ("T2026-0003", "--carrier", "FILE")
+    tell("examine for a file", "ra", "examine", *file, "--operator", "aoki")
     tell("examine", "ra", "examine", "--all", "--yes", "--operator", "aoki", "--json")
     refs = [f"T2026-000{number}" for number in (1, 2, 3, 4)]
     tell("approve", "ra", "approve", *refs, "--yes", "--operator", "endo", "--json")

@@ -49,6 +49,12 @@ class Result:
         return json.loads(self.out)
 
 
+def _take_terminal() -> None:
+    """Make the pty the child's own, with Ctrl-C as a person's shell would leave it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 @dataclass(frozen=True)
 class Terminal:
     """A shell whose site is ``site``, with no other variables than these."""
@@ -119,7 +125,7 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_take_terminal,
         )
         os.close(theirs)
         try:

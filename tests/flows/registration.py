@@ -8,7 +8,13 @@ from collections.abc import Sequence
 
 from audit.records import TrailEntry
 from ca.orders import Batch
-from ca.records import Certificate, Order, certificates_of_carrier, order_of_application
+from ca.records import (
+    CarrierKind,
+    Certificate,
+    Order,
+    certificates_of_carrier,
+    order_of_application,
+)
 from card_personalization.station import Report
 from card_personalization.transport import Transport
 from ra.intake import ImportReport, Outcome
@@ -84,13 +90,14 @@ def outcomes(report: ImportReport) -> list[tuple[str | None, str, tuple[str, ...
     ]
 
 
-def order_all(centre: Centre, *rows: Row) -> list[Order]:
+def order_all(centre: Centre, *rows: Row, carrier: CarrierKind = CarrierKind.CARD) -> list[Order]:
     """Take in, examine and approve; the orders in the order of the rows."""
     report = take_in(centre, *rows)
     assert report.count(Outcome.ACCEPTED) == len(rows), outcomes(report)
     made = []
     for one in rows:
-        centre.examination.examine(one["application_ref"], centre.signers["uketsuke"])
+        examiner = centre.signers["uketsuke"]
+        centre.examination.examine(one["application_ref"], examiner, carrier=carrier)
         made.append(centre.examination.approve(one["application_ref"], centre.signers["shonin"]))
     return made
 

@@ -215,6 +215,7 @@ KEPT_BESIDE = {
 CHANGED: dict[str, tuple[object, set[str]]] = {
     "kanji_name": ("髙橋　二郎", {"kanji_name", "content japanese_name"}),
     "kana_name": ("タカハシ　ジロウ", {"kana_name"}),
+    "carrier": ("FILE", {"content carrier"}),
     "romaji_name": ("TAKAHASHI JIRO", {"romaji_name", "content common_name"}),
     "former_surname": ("木村", {"former_surname"}),
     "postal_code": ("160-0001", {"postal_code"}),

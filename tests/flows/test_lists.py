@@ -225,6 +225,42 @@ class Full:
         raise Unavailable("crl.publish.write", f"{name} cannot be published")
 
 
+def test_a_revocation_written_past_the_program_is_not_signed(centre: Centre) -> None:
+    carrier = issue(centre, 1)
+    revoke(centre, carrier)
+    with centre.store.begin() as tx:
+        (forged, *_) = tx.exec(select(Revocation)).all()
+        forged.entry_der = entry_der(0x4242, forged.revoked_at, Reason.CESSATION_OF_OPERATION)
+    refused(Refused, "crl.entry.changed", lambda: centre.lists.due("SYSTEM"))
+
+
+def test_a_revocation_that_is_gone_is_noticed(centre: Centre) -> None:
+    carrier = issue(centre, 1)
+    revoke(centre, carrier)
+    centre.lists.due("SYSTEM")
+    with centre.store.begin() as tx:
+        for revocation in tx.exec(select(Revocation)).all():
+            tx.delete(revocation)
+    refused(Refused, "crl.entry.vanished", lambda: centre.lists.issue("sign", "SYSTEM"))
+    assert len(published(centre, "sign.crl")) == 1
+
+
+def test_a_newer_number_with_an_older_view_is_not_published(centre: Centre) -> None:
+    """Two processes made lists at once: the one that saw less took the higher number."""
+    centre.lists.due("SYSTEM")
+    carrier = issue(centre, 1)
+    (blind,) = centre.lists.issue("sign", "SYSTEM")
+    revoke(centre, carrier)
+    (seeing,) = centre.lists.issue("sign", "SYSTEM")
+    with centre.store.begin() as tx:  # as if their numbers had been taken the other way round
+        first, second = (tx.get_one(RevocationList, one.id) for one in (blind, seeing))
+        first.high_water_seq, second.high_water_seq = second.high_water_seq, first.high_water_seq
+    with centre.store.read() as tx:
+        first, second = (tx.get_one(RevocationList, one.id) for one in (blind, seeing))
+    centre.lists.publish(first, "SYSTEM")
+    refused(Refused, "crl.publish.view", lambda: centre.lists.publish(second, "SYSTEM"))
+
+
 def test_a_ca_that_fails_holds_up_no_other(centre: Centre) -> None:
     (centre.folder / "keys" / "root.pem").write_bytes(b"damaged")
     keys = type(centre.keys)(centre.folder / "keys", lambda _: b"ca passphrase")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from threading import Barrier
 
 import pytest
 from cryptography import x509
@@ -27,6 +29,7 @@ from pki.errors import Conflict, InvalidInput, NotFound, Refused, Unavailable
 from pki.findings import Severity
 from pki.hcrole import decode_hc_roles
 from pki.names import text as name_text
+from pki.serials import serial_hex
 from policies.profiles import Purpose
 from policies.roles import Role
 from policies.site import SiteKind
@@ -408,14 +411,13 @@ def test_an_order_has_one_carrier_and_a_carrier_one_order(centre: Centre) -> Non
     prepared = prepare(centre, first.id, Purpose.SIGN, 1)
     centre.orders.issue(prepared, first.id, Purpose.SIGN, carrier, batch)
     more = prepare(centre, first.id, Purpose.AUTH, 2)
-    for other in (card_carrier("02", first.id), file_carrier(first.id)):
-        refused(
-            Conflict,
-            "ca.order.carrier",
-            lambda other=other: centre.orders.issue(  # type: ignore[misc]
-                more, first.id, Purpose.AUTH, other, batch
-            ),
-        )
+    refused(
+        Conflict,
+        "ca.order.carrier",
+        lambda: centre.orders.issue(
+            more, first.id, Purpose.AUTH, card_carrier("02", first.id), batch
+        ),
+    )
     foreign = prepare(centre, second.id, Purpose.AUTH, 3)
     refused(
         Conflict,
@@ -475,6 +477,78 @@ def test_a_crash_before_signing_is_finished_with_the_stored_bytes(centre: Centre
     stored = rows(centre, carrier)[Purpose.SIGN]
     assert (stored.state, stored.id) == (CertificateState.ISSUED, row.id)
     centre.trail.verify()
+
+
+def test_what_was_approved_for_a_card_is_never_put_on_a_file(centre: Centre) -> None:
+    order, other = accept(centre, dossier(1)), accept(centre, dossier(2, carrier="FILE"))
+    batch = open_batch(centre, order.id, other.id)
+    for carrier in (file_carrier(order.id), card_carrier("01", other.id)):
+        prepared = prepare(centre, carrier.order_id, Purpose.SIGN, 1)
+        refused(
+            Refused,
+            "ca.order.carrier_kind",
+            lambda p=prepared, c=carrier: centre.orders.issue(  # type: ignore[misc]
+                p, c.order_id, Purpose.SIGN, c, batch
+            ),
+        )
+    prepared = prepare(centre, other.id, Purpose.SIGN, 1)
+    centre.orders.issue(prepared, other.id, Purpose.SIGN, file_carrier(other.id), batch)
+
+
+@pytest.mark.parametrize("swap", ["key", "serial", "period"])
+def test_reserved_bytes_swapped_in_the_store_are_not_signed(centre: Centre, swap: str) -> None:
+    """A crash left a reservation, and somebody wrote other bytes into its row."""
+    order = accept(centre, dossier())
+    batch = open_batch(centre, order.id)
+    carrier = card_carrier("01", order.id)
+    prepared = prepare(centre, order.id, Purpose.SIGN, 1)
+    with pytest.raises(PulledPlug):
+        with_keys(centre, FailingBackend(PulledPlug())).issue(
+            prepared, order.id, Purpose.SIGN, carrier, batch
+        )
+    if swap == "period":
+        centre.now -= timedelta(days=9000)
+    forged = prepare(centre, order.id, Purpose.SIGN, 2 if swap == "key" else 1).twin
+    centre.now = datetime(2026, 11, 21, 4, 0, 0, tzinfo=UTC)
+    with centre.store.begin() as tx:
+        stored = tx.get_one(Certificate, rows(centre, carrier)[Purpose.SIGN].id)
+        stored.tbs_der = forged.tbs_certificate_bytes
+        if swap == "period":
+            stored.serial = serial_hex(forged.serial_number)
+            stored.not_before = forged.not_valid_before_utc
+            stored.not_after = forged.not_valid_after_utc
+    again = prepare(centre, order.id, Purpose.SIGN, 1)
+    refused(
+        Refused,
+        "ca.issue.differs",
+        lambda: centre.orders.issue(again, order.id, Purpose.SIGN, carrier, batch),
+    )
+    assert rows(centre, carrier)[Purpose.SIGN].state is CertificateState.RESERVED
+
+
+def test_two_at_once_get_one_carrier(centre: Centre) -> None:
+    """Two stations issue for one order on two cards in the same moment: one is refused."""
+    order = accept(centre, dossier())
+    batch = open_batch(centre, order.id)
+    prepared = [prepare(centre, order.id, Purpose.SIGN, number) for number in (1, 2)]
+    start = Barrier(2)
+
+    def issue_on(number: int) -> str:
+        start.wait()
+        try:
+            centre.orders.issue(
+                prepared[number],
+                order.id,
+                Purpose.SIGN,
+                card_carrier(f"0{number}", order.id),
+                batch,
+            )
+        except Conflict as refusal:
+            return refusal.code
+        return "issued"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(issue_on, (0, 1))) == ["ca.order.carrier", "issued"]
 
 
 def test_a_reservation_is_finished_for_its_own_order_only(centre: Centre) -> None:

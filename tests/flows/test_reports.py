@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from ca.orders import file_carrier
+from ca.records import CarrierKind
 from policies.profiles import Purpose
 from ra.revocation import Request
 from reports.issuance import cards_by_prefecture
@@ -44,13 +45,16 @@ def test_cards_are_counted_by_place_of_work(centre: Centre) -> None:
     assert counted(centre) == wanted
     # scrapped before delivery: it never was
     scrapped = Request("C12_CARD_SCRAPPED", "CA", "STATION", "run journal")
+    centre.pass_time(days=2)
     revoke(centre, cards[2], scrapped, "hakko")
-    assert counted(centre) == wanted[:1]
+    assert counted(centre, ISSUED_ON + timedelta(days=2)) == wanted[:1]
+    assert counted(centre, ISSUED_ON + timedelta(days=1)) == wanted  # a past table stays
 
 
 def test_what_is_not_a_card_with_a_signing_certificate_is_not_counted(centre: Centre) -> None:
     """The report names as a card what has its signing certificate: issued, not reserved."""
-    first, second = order_all(centre, row(1), row(2))
+    (first,) = order_all(centre, row(1))
+    (second,) = order_all(centre, row(2), carrier=CarrierKind.FILE)
     card = blank_card(centre)
     begin_and_pull(centre, first.id, card, certificates=1)  # authentication comes first
     assert counted(centre) == []

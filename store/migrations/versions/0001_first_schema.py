@@ -129,6 +129,7 @@ def upgrade() -> None:
         sa.Column("reject_code", sa.Text(), nullable=True),
         sa.Column("dossier", sa.Text(), nullable=True),
         sa.Column("examination_id", sa.Text(), nullable=True),
+        sa.Column("carrier", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["import_id"], ["import_run.id"], name=op.f("fk_application_import_id")
         ),
@@ -323,6 +324,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_carrier")),
         sa.UniqueConstraint("chip_serial", name=op.f("uq_carrier_chip_serial")),
     )
+    op.create_index(op.f("ix_carrier_order_id"), "carrier", ["order_id"], unique=False)
     op.create_table(
         "document",
         sa.Column("application_ref", sa.Text(), nullable=False),
