@@ -141,19 +141,11 @@ class Ceremonies:
                 self.directory.state(tx, signer, _consent(sha256, role)).id
                 for signer, role in _roles(people)
             ]
+            present = _participants(people, statements)
             if found is None:
-                found = Ceremony(
-                    id=sha256[:16],
-                    title=script.title,
-                    script_sha256=sha256,
-                    started_at=whole_seconds(self.clock()),
-                    transcript=_transcript(script, people, statements),
-                )
-                tx.add(found)
-                tx.flush()
-                for entry in script.ca:
-                    tx.add(_issuer_row(entry, found.id))
-                    tx.flush()
+                found = self._begin(tx, script, sha256, present)
+            else:
+                found.transcript = _resumed(found.transcript, present)
             self.trail.append(
                 tx,
                 Event(
@@ -167,6 +159,27 @@ class Ceremonies:
                 ),
             )
             return found
+
+    def _begin(
+        self,
+        tx: Transaction,
+        script: CeremonyScript,
+        sha256: str,
+        participants: list[dict[str, str]],
+    ) -> Ceremony:
+        ceremony = Ceremony(
+            id=sha256[:16],
+            title=script.title,
+            script_sha256=sha256,
+            started_at=whole_seconds(self.clock()),
+            transcript=_transcript(script, participants),
+        )
+        tx.add(ceremony)
+        tx.flush()
+        for entry in script.ca:
+            tx.add(_issuer_row(entry, ceremony.id))
+            tx.flush()
+        return ceremony
 
     def _make(self, entry: CaScript, ceremony: Ceremony, people: Officiants) -> None:
         acting = Acting(
@@ -207,14 +220,13 @@ class Ceremonies:
 
     def _key(self, entry: CaScript, acting: Acting) -> PrivateKey:
         keys = self.issuance.keys
-        if entry.id in keys.labels():
-            return keys.open(entry.id)
-        key = keys.generate(entry.id, KeySpec(entry.key))
+        found = entry.id in keys.labels()
+        key = keys.open(entry.id) if found else keys.generate(entry.id, KeySpec(entry.key))
         with self.store.begin() as tx:
             self.trail.append(
                 tx,
                 Event(
-                    "KEY.GENERATE",
+                    "KEY.ACTIVATE" if found else "KEY.GENERATE",
                     "key",
                     entry.id,
                     actor=acting.actor,
@@ -298,17 +310,29 @@ def _roles(people: Officiants) -> list[tuple[Signer, Role]]:
     return [*held, (people.witness, Role.IA_MANAGER)]
 
 
-def _transcript(script: CeremonyScript, people: Officiants, statements: list[str]) -> str:
-    participants = [
+def _participants(people: Officiants, statements: list[str]) -> list[dict[str, str]]:
+    return [
         {"name": signer.operator_id, "role": role.value, "statement": statement}
         for (signer, role), statement in zip(_roles(people), statements, strict=True)
     ]
+
+
+def _transcript(script: CeremonyScript, participants: list[dict[str, str]]) -> str:
     tree = {
         "title": script.title,
         "version": script.version,
         "place": script.place,
+        "attempts": 1,
         "participants": participants,
     }
+    return canonical_json(tree).decode()
+
+
+def _resumed(transcript: str, participants: list[dict[str, str]]) -> str:
+    """Return the transcript of a ceremony that broke, with who took it up again."""
+    tree = json.loads(transcript)
+    tree["attempts"] += 1
+    tree["participants"] += participants
     return canonical_json(tree).decode()
 
 

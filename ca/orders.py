@@ -208,7 +208,7 @@ class Orders:
                 raise Conflict(
                     "ca.issue.reserved",
                     f"serial {row.serial} was reserved for another key and may have been issued",
-                    "Revoke the carrier, then order a new attempt.",
+                    "Revoke the carrier; the holder then applies again.",
                 )
             self._verify_content(tx, dossier, purpose, prepared, row)
         return self.issuance.finish(row, acting)
@@ -375,7 +375,7 @@ def _reserved(tx: Transaction, carrier: Carrier, purpose: Purpose) -> Certificat
                 raise Conflict(
                     "ca.issue.revoked",
                     f"serial {row.serial} was revoked before it was issued",
-                    "Revocation is final: order a new attempt on another carrier.",
+                    "Revocation is final: the holder applies again.",
                 )
             return row
     return None
@@ -388,7 +388,7 @@ def _place_carrier(tx: Transaction, carrier: Carrier, order_id: str) -> None:
         raise Conflict(
             "ca.order.carrier",
             f"the order {order_id} already has the carrier {others[0].id}",
-            "Revoke that carrier, then order a new attempt.",
+            "Revoke that carrier; the holder then applies again.",
         )
     if tx.get(Carrier, carrier.id) is None:
         tx.add(

@@ -43,7 +43,7 @@ def write_transcript(services: Services, ceremony: Ceremony, script_name: str) -
         ),
         keys=tuple(_key(one) for one in tree["made"]),
         certificates=tuple(_certificate(one) for one in tree["made"]),
-        deviations="",
+        deviations=_deviations(tree["attempts"]),
         result="完了 completed",
     )
     folder = services.site.path("ceremonies")
@@ -51,6 +51,12 @@ def write_transcript(services: Services, ceremony: Ceremony, script_name: str) -
     write_output(paths[0], ceremony.transcript.encode(), replace=True)
     write_output(paths[1], ceremony_html(transcript, imprint(services)), replace=True)
     return paths
+
+
+def _deviations(attempts: int) -> str:
+    if attempts == 1:
+        return ""
+    return f"中断後に再開し、{attempts} 回目で完了。Broke off, done at attempt {attempts}."
 
 
 def _key(made: dict[str, str]) -> CeremonyKey:
