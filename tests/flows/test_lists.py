@@ -23,7 +23,7 @@ from ca.records import Certificate, Issuer, Revocation, revoked_of_issuer
 from crl.building import ListFacts, to_be_signed
 from crl.checking import check_list, crl_number, load_list, verify_list
 from crl.publishing import FolderPublisher, Publisher
-from crl.records import ListState, RevocationList, Scope
+from crl.records import ListState, RevocationList, Scope, latest
 from pki.errors import InvalidInput, NotFound, Refused, Unavailable
 from pki.reasons import Reason, entry_der
 from pki.signing import assemble, sign
@@ -232,6 +232,19 @@ def test_a_revocation_written_past_the_program_is_not_signed(centre: Centre) -> 
         (forged, *_) = tx.exec(select(Revocation)).all()
         forged.entry_der = entry_der(0x4242, forged.revoked_at, Reason.CESSATION_OF_OPERATION)
     refused(Refused, "crl.entry.changed", lambda: centre.lists.due("SYSTEM"))
+
+
+def test_the_coverage_names_the_list_before(centre: Centre) -> None:
+    for number in (1, 2):
+        revoke(centre, issue(centre, number))
+        centre.lists.due("SYSTEM")
+    with centre.store.read() as tx:
+        newest = latest(tx, "sign", Scope.FULL)
+    assert newest is not None
+    said = json.loads(newest.coverage or "")
+    assert (said["entries"], said["previous_entries"]) == (2, 1)
+    assert (said["number"], said["previous"]) == (newest.number, newest.number - 1)
+    assert said["high_water_seq"] == newest.high_water_seq
 
 
 def test_a_revocation_that_is_gone_is_noticed(centre: Centre) -> None:

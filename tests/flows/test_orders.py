@@ -20,7 +20,7 @@ from audit.canonical import canonical_json
 from ca import records
 from ca.building import spki_der
 from ca.dossier import changed_parts, parse_dossier
-from ca.issuance import Issuance
+from ca.issuance import Acting, Issuance
 from ca.orders import Orders, card_carrier, file_carrier
 from ca.records import Carrier, Certificate, CertificateState, Order
 from keys.backend import KeySpec, PrivateKey
@@ -568,6 +568,24 @@ def test_a_reservation_is_finished_for_its_own_order_only(centre: Centre) -> Non
         "ca.issue.differs",
         lambda: centre.orders.issue(foreign, second.id, Purpose.SIGN, carrier, batch),
     )
+
+
+def test_a_reservation_is_finished_once(centre: Centre) -> None:
+    """Two processes finish the same reservation: the second finds it issued and stores nothing."""
+    order = accept(centre, dossier())
+    batch = open_batch(centre, order.id)
+    carrier = card_carrier("01", order.id)
+    prepared = prepare(centre, order.id, Purpose.SIGN, 1)
+    with pytest.raises(PulledPlug):
+        with_keys(centre, FailingBackend(PulledPlug())).issue(
+            prepared, order.id, Purpose.SIGN, carrier, batch
+        )
+    reserved = rows(centre, carrier)[Purpose.SIGN]
+    acting = Acting(actor="hakko", actor_role=Role.IA_OPERATOR, order_id=order.id)
+    centre.issuance.finish(reserved, acting)
+    before = rows(centre, carrier)[Purpose.SIGN].issued_seq
+    refused(Conflict, "ca.issue.twice", lambda: centre.issuance.finish(reserved, acting))
+    assert rows(centre, carrier)[Purpose.SIGN].issued_seq == before
 
 
 def test_a_revoked_reservation_is_not_finished(centre: Centre) -> None:
