@@ -24,7 +24,7 @@ from pki.reasons import Reason, entry_der
 from pki.serials import serial_hex
 from pki.signing import assemble, sign
 from pki.validity import Clock, rfc3339, whole_seconds
-from policies.profiles import Level, certificate_profile, crl_profile
+from policies.profiles import crl_profile
 from store.database import Store, Transaction
 
 _PAGE = 5000
@@ -78,9 +78,9 @@ class Lists:
                 made += [self.publish(row, actor) for row in self.issue(issuer_id, actor)]
             except HpkiError as error:
                 failures.append(error)
+        self.publish_certificates()
         if failures:
             raise failures[0]
-        self.publish_certificates()
         return made
 
     def publish(self, row: RevocationList, actor: str) -> RevocationList:
@@ -244,7 +244,7 @@ def _cover(
     covered = _Covered([], [], seq)
     kept_since = served.this_update if served is not None else None
     for certificate, revocation in _revoked(tx, issuer.id):
-        if not _in_scope(certificate, scope):
+        if not _in_scope(certificate, issuer, scope):
             continue
         if kept_since is not None and certificate.not_after < kept_since:
             continue
@@ -283,12 +283,10 @@ def _verify_nothing_vanished(
             )
 
 
-def _in_scope(certificate: Certificate, scope: Scope) -> bool:
+def _in_scope(certificate: Certificate, issuer: Issuer, scope: Scope) -> bool:
     """Say whether the list is the certificate's: RARL for the root itself, SARL for sub CAs."""
-    if scope is Scope.FULL:
-        return True
-    profile = certificate_profile(certificate.profile.partition("@")[0])
-    return (profile.level is Level.ROOT) == (scope is Scope.RARL)
+    own = _OWN[scope]
+    return own is None or (certificate.certificate_der == issuer.certificate_der) is own
 
 
 def _coverage(

@@ -257,13 +257,3 @@ def by_licence(tx: Transaction, registration_number: str) -> list[Application]:
     """Return every application with that registration number, by reference."""
     query = select(Application).where(Application.registration_number == registration_number)
     return list(tx.exec(query.order_by(col(Application.ref))))
-
-
-def requests_of_carrier(tx: Transaction, carrier_id: str) -> list[RevocationRequest]:
-    """Return the carrier's revocation requests, oldest first."""
-    query = (
-        select(RevocationRequest)
-        .where(RevocationRequest.carrier_id == carrier_id)
-        .order_by(col(RevocationRequest.requested_at))
-    )
-    return list(tx.exec(query))

@@ -91,7 +91,8 @@ def _tell_applications(made: Story) -> None:
 def _tell_certificates(made: Story) -> None:
     orders = [f"T2026-000{number}.1" for number in (1, 2, 4)]
     issuing = ("--operator", "fujita", "--json")
-    made.tell("personalize", "card", "personalize", *orders, "--yes", *issuing)
+    trace = ("--trace", made.folder / "apdus.txt")
+    made.tell("personalize", "card", "personalize", *orders, "--yes", *issuing, *trace)
     request, out = made.folder / "holder.csr", made.folder / "holder.pem"
     openssl = tiers.require_tool("openssl", tier="interop")
     command = [openssl, "req", "-new", "-newkey", "rsa:2048", "-noenc", "-subj", "/"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -271,3 +272,20 @@ def test_the_chain_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
     twin = tmp_path / "twin"
     shell.refused("audit.site.exists", 5, "init", twin, "--store-url", postgres_url)
     assert not twin.exists()
+
+
+def test_the_trace_of_the_cards_shows_no_secret(story: Story) -> None:
+    """Every exchange with three cards; what VERIFY, PIN changes and new keys carry is masked."""
+    lines = (story.folder / "apdus.txt").read_text().splitlines()
+    assert len(lines) > 300
+    carrying = [line for line in lines if line[:2] == "> " and line[4:6] in ("20", "24", "D8")]
+    assert sum("bytes]" in line for line in carrying) >= 3 * 2
+    for line in carrying:
+        assert re.fullmatch(r"> [0-9A-F]{8}(?:\[\d+ bytes\])?", line), line
+
+
+def test_a_caller_is_found_by_any_spelling(story: Story, centre: Terminal) -> None:
+    for said in ("吉田", "𠮷田", "ヨシダ", "yoshida", "903738"):
+        found = centre.run("ra", "list", "--search", said, "--json").json
+        assert [row["application"] for row in found] == ["T2026-0004"], said
+    assert centre.run("ra", "list", "--search", "誰もいない", "--json").json == []

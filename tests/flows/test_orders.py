@@ -20,8 +20,8 @@ from audit.canonical import canonical_json
 from ca import records
 from ca.building import spki_der
 from ca.dossier import changed_parts, parse_dossier
-from ca.issuance import Acting, Issuance
-from ca.orders import Orders, card_carrier, file_carrier
+from ca.issuance import Acting, Issuance, Prepared
+from ca.orders import Batch, Orders, card_carrier, file_carrier
 from ca.records import Carrier, Certificate, CertificateState, Order
 from keys.backend import KeySpec, PrivateKey
 from keys.files import FileKeyBackend
@@ -446,14 +446,21 @@ class FailingBackend(ClosedBackend):
         raise self.fault
 
 
+def leave_reserved(
+    centre: Centre, prepared: Prepared, order_id: str, carrier: Carrier, batch: Batch
+) -> None:
+    """Crash between the reservation and the signature."""
+    unplugged = with_keys(centre, FailingBackend(PulledPlug()))
+    with pytest.raises(PulledPlug):
+        unplugged.issue(prepared, order_id, Purpose.SIGN, carrier, batch)
+
+
 def test_a_crash_before_signing_is_finished_with_the_stored_bytes(centre: Centre) -> None:
     order = accept(centre, dossier())
     batch = open_batch(centre, order.id)
     carrier = card_carrier("01", order.id)
     prepared = prepare(centre, order.id, Purpose.SIGN, 1)
-    unplugged = with_keys(centre, FailingBackend(PulledPlug()))
-    with pytest.raises(PulledPlug):
-        unplugged.issue(prepared, order.id, Purpose.SIGN, carrier, batch)
+    leave_reserved(centre, prepared, order.id, carrier, batch)
     row = rows(centre, carrier)[Purpose.SIGN]
     assert (row.state, row.certificate_der, row.issued_seq) == (
         CertificateState.RESERVED,
@@ -502,10 +509,7 @@ def test_reserved_bytes_swapped_in_the_store_are_not_signed(centre: Centre, swap
     batch = open_batch(centre, order.id)
     carrier = card_carrier("01", order.id)
     prepared = prepare(centre, order.id, Purpose.SIGN, 1)
-    with pytest.raises(PulledPlug):
-        with_keys(centre, FailingBackend(PulledPlug())).issue(
-            prepared, order.id, Purpose.SIGN, carrier, batch
-        )
+    leave_reserved(centre, prepared, order.id, carrier, batch)
     if swap == "period":
         centre.now -= timedelta(days=9000)
     forged = prepare(centre, order.id, Purpose.SIGN, 2 if swap == "key" else 1).twin
@@ -576,10 +580,7 @@ def test_a_reservation_is_finished_once(centre: Centre) -> None:
     batch = open_batch(centre, order.id)
     carrier = card_carrier("01", order.id)
     prepared = prepare(centre, order.id, Purpose.SIGN, 1)
-    with pytest.raises(PulledPlug):
-        with_keys(centre, FailingBackend(PulledPlug())).issue(
-            prepared, order.id, Purpose.SIGN, carrier, batch
-        )
+    leave_reserved(centre, prepared, order.id, carrier, batch)
     reserved = rows(centre, carrier)[Purpose.SIGN]
     acting = Acting(actor="hakko", actor_role=Role.IA_OPERATOR, order_id=order.id)
     centre.issuance.finish(reserved, acting)
@@ -593,10 +594,7 @@ def test_a_revoked_reservation_is_not_finished(centre: Centre) -> None:
     batch = open_batch(centre, order.id)
     carrier = card_carrier("01", order.id)
     prepared = prepare(centre, order.id, Purpose.SIGN, 1)
-    with pytest.raises(PulledPlug):
-        with_keys(centre, FailingBackend(PulledPlug())).issue(
-            prepared, order.id, Purpose.SIGN, carrier, batch
-        )
+    leave_reserved(centre, prepared, order.id, carrier, batch)
     revoke(centre, carrier, "C12_CARD_SCRAPPED")
     again = prepare(centre, order.id, Purpose.SIGN, 1)
     refused(

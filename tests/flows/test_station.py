@@ -22,7 +22,13 @@ from card_personalization.layout import Role, default_layout
 from card_personalization.records import Card, CardState, PinEnvelope, Run, RunState
 from card_personalization.station import CA_LABEL, ROOT_LABEL, Report
 from card_personalization.stock import ISSUER_KEY, TRANSPORT_KEY
-from card_personalization.transport import CardRemoved, EmbeddedTransport, FaultTransport, Transport
+from card_personalization.transport import (
+    CardRemoved,
+    EmbeddedTransport,
+    FaultTransport,
+    TraceTransport,
+    Transport,
+)
 from card_personalization.virtual_card import VirtualCard
 from keys.diversify import card_key
 from keys.sealing import open_sealed
@@ -542,3 +548,17 @@ def test_a_resumed_run_after_the_activation_compares_what_is_on_the_card(centre:
     names = [step.name for step in journal(centre, card)[1]]
     assert names == [*STEPS, "ISSUER", "VERIFY"]
     assert len(issued(centre, card)) == 2
+
+
+def test_each_card_is_asked_a_challenge_of_its_own(empty_centre: Centre) -> None:
+    """The last blocks a card signs are padded digests of the challenge, the same for any key."""
+    empty_centre.hold_ceremony()
+    asked: list[set[str]] = []
+    for order in order_all(empty_centre, row(1), row(2)):
+        lines: list[str] = []
+        inner = empty_centre.stock.insert_virtual(blank_card(empty_centre))
+        personalize(empty_centre, order.id, TraceTransport(inner, lines.append))
+        signed = [line for line in lines if line.startswith("> 002A9E9A")]
+        asked.append(set(signed[len(Role) :]))  # the requests come first, one for each key
+    assert all(asked)
+    assert asked[0].isdisjoint(asked[1])
