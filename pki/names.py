@@ -24,7 +24,7 @@ _LIMITS = {
 _PRINTABLE = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]+\Z")
 
 CA_COMMON_NAME = re.compile(
-    r"HPKI-\d{2}-[A-Za-z0-9_]+-"
+    r"HPKI-[0-9]{2}-[A-Za-z0-9_]+-"
     r"(?P<purpose>forNonRepudiation|forAuthentication-forIndividual|forAuthentication-forOrganization)\Z"
 )
 """Pattern of a subordinate CA's CN; ``purpose`` is its fixed tail (OBS)."""

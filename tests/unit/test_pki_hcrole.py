@@ -9,8 +9,9 @@ from asn1crypto import core
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pki import oids
 from pki.errors import InvalidInput
-from pki.hcrole import decode_hc_roles, encode_hc_roles
+from pki.hcrole import HcActor, decode_hc_roles, encode_hc_roles, read_hc_actor_data
 from policies.hcroles import hc_role_table
 
 DOCTOR = (
@@ -71,6 +72,109 @@ def test_other_attributes_are_passed_over() -> None:
     both = element(0x30, date_of_birth + bytes.fromhex(DOCTOR)[2:])
     assert decode_hc_roles(both) == ("Medical Doctor",)
     assert decode_hc_roles(element(0x30, date_of_birth)) == ()
+
+
+def coded(*fields: bytes) -> bytes:
+    return element(0x30, element(0xA0, element(0x31, b"".join(fields))))
+
+
+SCHEME = bytes.fromhex("A00C060A2A830886910F01060101")
+UTF8, NUMERIC, PRINTABLE, TELETEX, UNIVERSAL, BMP = 0x0C, 0x12, 0x13, 0x14, 0x1C, 0x1E
+
+
+def free_text(tag: int, octets: bytes) -> bytes:
+    return element(0xA2, element(tag, octets))
+
+
+@pytest.mark.parametrize(
+    ("tag", "octets"),
+    [
+        (UTF8, b"Dentist"),
+        (PRINTABLE, b"Dentist"),
+        (TELETEX, b"Dentist"),
+        (UNIVERSAL, "Dentist".encode("utf-32-be")),
+        (BMP, "Dentist".encode("utf-16-be")),
+    ],
+)
+def test_any_directory_string_is_read(tag: int, octets: bytes) -> None:
+    actor = coded(SCHEME, free_text(tag, octets))
+    assert decode_hc_roles(wrapped(actor)) == ("Dentist",)
+    expected = HcActor(oids.JHPKI_CODED_DATA, "Dentist", tag, None, False)
+    assert read_hc_actor_data(element(0x31, actor)) == ((expected,), ())
+
+
+@pytest.mark.parametrize("tag", [0x16, 0x12, 0x04, 0x1B])
+def test_another_string_is_invalid(tag: int) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        decode_hc_roles(wrapped(coded(SCHEME, free_text(tag, b"12"))))
+    assert refusal.value.code == "pki.hcrole.shape"
+
+
+@pytest.mark.parametrize("tag", [UTF8, NUMERIC])
+def test_a_code_value_is_read(tag: int) -> None:
+    value = element(0xA1, element(tag, b"123"))
+    actor = coded(SCHEME, value, free_text(UTF8, b"Dentist"))
+    assert decode_hc_roles(wrapped(actor)) == ("Dentist",)
+    assert read_hc_actor_data(element(0x31, actor)).actors[0].code_value == "123"
+
+
+def test_a_code_value_of_another_type_is_invalid() -> None:
+    value = element(0xA1, element(PRINTABLE, b"123"))
+    with pytest.raises(InvalidInput, match="codeDataValue has the tag 13"):
+        decode_hc_roles(wrapped(coded(SCHEME, value, free_text(UTF8, b"Dentist"))))
+
+
+def test_a_second_string_is_invalid() -> None:
+    both = element(0xA2, element(UTF8, b"Dentist") + element(UTF8, b"Doctor"))
+    with pytest.raises(InvalidInput) as refusal:
+        decode_hc_roles(wrapped(coded(SCHEME, both)))
+    assert refusal.value.code == "pki.hcrole.shape"
+
+
+def test_regional_data_is_told_of_and_not_read() -> None:
+    actor = base64.b64decode(WITH_REGION)
+    found = read_hc_actor_data(element(0x31, actor)).actors[0]
+    assert (found.regional, found.code_value, found.text) == (True, "123", "Pharmacist")
+    assert (
+        not read_hc_actor_data(element(0x31, base64.b64decode(WITH_CODE_VALUE))).actors[0].regional
+    )
+
+
+def test_another_coding_scheme_is_read() -> None:
+    mistaken = bytes.fromhex("A00C060A2A830886910F01060201")
+    actor = coded(mistaken, free_text(UTF8, b"Dentist"))
+    assert decode_hc_roles(wrapped(actor)) == ("Dentist",)
+    assert read_hc_actor_data(element(0x31, actor)).actors[0].scheme == "1.2.392.100495.1.6.2.1"
+
+
+def test_what_is_not_der_is_a_fault() -> None:
+    short, long = (coded(SCHEME, free_text(UTF8, text)) for text in (b"Dentist", b"Pharmacist"))
+    assert read_hc_actor_data(element(0x31, short + long)).faults == ()
+    assert read_hc_actor_data(element(0x31, long + short)).faults == (
+        "the actors are not in DER's order",
+    )
+    turned = coded(free_text(UTF8, b"Dentist"), SCHEME)
+    assert read_hc_actor_data(element(0x31, turned)).faults == (
+        "the fields of CodedData are not in DER's order",
+    )
+    assert decode_hc_roles(wrapped(long + short)) == ("Pharmacist", "Dentist")
+
+
+def test_no_actor_is_no_role() -> None:
+    assert read_hc_actor_data(b"\x31\x00") == ((), ())
+    assert decode_hc_roles(wrapped(b"")) == ()
+
+
+@pytest.mark.parametrize("octets", [b"", b"\x31", b"\x30\x00", b"\x31\x02\x31\x00"])
+def test_what_is_no_actor_data_is_invalid(octets: bytes) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        read_hc_actor_data(octets)
+    assert refusal.value.code == "pki.hcrole.shape"
+
+
+def test_too_long_actor_data_is_invalid() -> None:
+    with pytest.raises(InvalidInput, match="longer"):
+        read_hc_actor_data(bytes(4097))
 
 
 @pytest.mark.parametrize("roles", [(), ("",), ("Dentist", "Dentist"), ("Dentist", "")])
@@ -184,6 +288,9 @@ def test_the_table_is_the_policys() -> None:
     assert table.role_of("医師") == "Medical Doctor"
     assert table.role_of("病院長") == "Director of Hospital"
     assert table.role_of("陰陽師") is None
+    assert table.spelled("medical DOCTOR") == "Medical Doctor"
+    assert table.spelled("director") == "Director"
+    assert table.spelled("Medical  Doctor") is None
     assert table.administrator_names() == {
         "Director of Hospital",
         "Director of Clinic",
