@@ -1,37 +1,40 @@
 """Certificates built from profile, issuer and content; pure, and without the issuer's key.
 
-Every function returns the **twin**: the exact to-be-signed bytes under a placeholder signature.
+A **twin** is the exact to-be-signed bytes under a placeholder signature of the right length.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from ca.dossier import Content
 from pki import extensions
 from pki.errors import InvalidInput
 from pki.names import with_common_name
-from pki.signing import IssuerPublicKey, assemble, hash_of, placeholder_key, sign
-from policies.profiles import CertificateProfile
+from pki.signing import HashName, IssuerPublicKey, hash_algorithm, placeholder_key, twin
+from policies.profiles.model import CertificateProfile, ExtensionRule
 from policies.site import SiteKind
 
 
 @dataclass(frozen=True)
 class IssuerFacts:
-    """What a certificate says of its issuer: its own certificate and the URIs it hands down."""
+    """What a certificate says of its issuer, and how that signs.
 
-    certificate: x509.Certificate
+    ``certificate_issuer`` and ``certificate_serial`` are those of the issuer's own certificate;
+    ``crl_uri`` is the list on which the certificate will stand.
+    """
+
+    name: x509.Name
+    public_key: IssuerPublicKey
+    certificate_issuer: x509.Name
+    certificate_serial: int
     cps_uri: str
     crl_uri: str
-
-    @property
-    def public_key(self) -> IssuerPublicKey:
-        """The key that will sign."""
-        return self.certificate.public_key()  # type: ignore[return-value]  # our own CA's
+    hash_name: HashName
 
 
 @dataclass(frozen=True)
@@ -42,75 +45,99 @@ class Period:
     not_after: datetime
 
 
-def end_entity_twin(
-    profile: CertificateProfile,
-    issuer: IssuerFacts,
-    content: Content,
-    public_key: IssuerPublicKey,
-    serial: int,
-    period: Period,
-    kind: SiteKind,
+@dataclass(frozen=True)
+class Wanted:
+    """What one certificate is to say beside what profile and issuer give."""
+
+    subject: x509.Name
+    public_key: IssuerPublicKey
+    serial: int
+    period: Period
+    alternative_name: x509.Name | None = None
+    roles: tuple[str, ...] = ()
+
+
+def issuer_facts(
+    certificate: x509.Certificate, cps_uri: str, crl_uri: str, hash_name: HashName
+) -> IssuerFacts:
+    """Return the facts of a CA that has its certificate."""
+    return IssuerFacts(
+        certificate.subject,
+        certificate.public_key(),  # type: ignore[arg-type]  # our own CA's
+        certificate.issuer,
+        certificate.serial_number,
+        cps_uri,
+        crl_uri,
+        hash_name,
+    )
+
+
+def own_facts(wanted: Wanted, cps_uri: str, crl_uri: str, hash_name: HashName) -> IssuerFacts:
+    """Return the facts of a root that is about to sign itself."""
+    return IssuerFacts(
+        wanted.subject,
+        wanted.public_key,
+        wanted.subject,
+        wanted.serial,
+        cps_uri,
+        crl_uri,
+        hash_name,
+    )
+
+
+def certificate_twin(
+    profile: CertificateProfile, issuer: IssuerFacts, wanted: Wanted, kind: SiteKind
 ) -> x509.Certificate:
-    """Return the twin of a person's certificate."""
-    builder = _base(content.subject(), issuer.certificate.subject, public_key, serial, period)
-    builder = _common(builder, profile, public_key, _issuer_identifier(issuer))
-    builder = _policies(builder, profile, issuer.cps_uri, kind)
-    points = extensions.distribution_points(issuer.crl_uri)
-    builder = builder.add_extension(points, profile.distribution_points.critical)
-    name = content.alternative_name()
-    if name is not None and profile.subject_alt_name is not None:
-        alternative = x509.SubjectAlternativeName([x509.DirectoryName(name)])
-        builder = builder.add_extension(alternative, profile.subject_alt_name.critical)
-    if content.roles and profile.subject_directory_attributes is not None:
-        builder = builder.add_extension(
-            extensions.hc_role(content.roles), profile.subject_directory_attributes.critical
-        )
-    return _twin(builder, issuer.public_key)
+    """Return the twin of the certificate that the profile makes of what is wanted.
+
+    Optional extensions are there where there is something to say. Raises ``InvalidInput`` for
+    what X.509 cannot hold.
+    """
+    builder = _base(wanted, issuer.name)
+    for rule, value in _extensions(profile, issuer, wanted, kind):
+        if rule is not None:
+            builder = builder.add_extension(value, rule.critical)
+    return builder.sign(placeholder_key(issuer.public_key), hash_algorithm(issuer.hash_name))
 
 
-def sub_ca_twin(
-    profile: CertificateProfile,
-    issuer: IssuerFacts,
-    subject: x509.Name,
-    public_key: IssuerPublicKey,
-    serial: int,
-    period: Period,
-    kind: SiteKind,
-) -> x509.Certificate:
-    """Return the twin of a subordinate CA's certificate."""
-    root = issuer.certificate.subject
-    builder = _base(subject, root, public_key, serial, period)
-    builder = _common(builder, profile, public_key, _issuer_identifier(issuer))
-    builder = _policies(builder, profile, issuer.cps_uri, kind)
-    builder = _ca_points(builder, profile, root, issuer.crl_uri)
-    return _twin(builder, issuer.public_key)
+def _extensions(
+    profile: CertificateProfile, issuer: IssuerFacts, wanted: Wanted, kind: SiteKind
+) -> Iterator[tuple[ExtensionRule | None, x509.ExtensionType]]:
+    yield profile.authority_key_identifier, _authority_key(profile, issuer)
+    yield profile.subject_key_identifier, extensions.subject_key_identifier(wanted.public_key)
+    yield profile.basic_constraints, x509.BasicConstraints(ca=True, path_length=None)
+    yield profile.key_usage, extensions.key_usage(profile.key_usage.bits)
+    purposes = profile.extended_key_usage
+    if purposes is not None and purposes.required:
+        yield purposes, extensions.extended_key_usage(purposes.purposes)
+    policy = profile.certificate_policies
+    if policy is not None:
+        yield policy, extensions.certificate_policies(policy.oid(kind), issuer.cps_uri)
+    points = profile.distribution_points
+    if points is not None:
+        list_name = points.directory_name
+        name = with_common_name(issuer.name, list_name) if list_name is not None else None
+        yield points, extensions.distribution_points(issuer.crl_uri, name)
+    if wanted.alternative_name is not None:
+        directory_name = x509.DirectoryName(wanted.alternative_name)
+        yield profile.subject_alt_name, x509.SubjectAlternativeName([directory_name])
+    if wanted.roles:
+        yield profile.subject_directory_attributes, extensions.hc_role(wanted.roles)
+    yield profile.ocsp_no_check, x509.OCSPNoCheck()
 
 
-def root_twin(
-    profile: CertificateProfile,
-    subject: x509.Name,
-    japanese_name: x509.Name | None,
-    own_list_uri: str,
-    public_key: IssuerPublicKey,
-    serial: int,
-    period: Period,
-) -> x509.Certificate:
-    """Return the twin of a self-signed root's certificate."""
-    builder = _base(subject, subject, public_key, serial, period)
-    identifier = extensions.authority_key_identifier(public_key, subject, serial)
-    builder = _common(builder, profile, public_key, identifier)
-    builder = _ca_points(builder, profile, subject, own_list_uri)
-    if japanese_name is not None and profile.subject_alt_name is not None:
-        alternative = x509.SubjectAlternativeName([x509.DirectoryName(japanese_name)])
-        builder = builder.add_extension(alternative, profile.subject_alt_name.critical)
-    return _twin(builder, public_key)
+def _authority_key(profile: CertificateProfile, issuer: IssuerFacts) -> x509.AuthorityKeyIdentifier:
+    if not profile.authority_key_identifier.issuer_and_serial:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key)
+    return extensions.authority_key_identifier(
+        issuer.public_key, issuer.certificate_issuer, issuer.certificate_serial
+    )
 
 
-def twin_of(tbs_der: bytes, issuer_key: IssuerPublicKey) -> x509.Certificate:
+def twin_of(tbs_der: bytes, issuer_key: IssuerPublicKey, hash_name: HashName) -> x509.Certificate:
     """Return stored to-be-signed bytes as a twin again; raises ``InvalidInput`` for others."""
-    unsigned = assemble(tbs_der, issuer_key, sign(placeholder_key(issuer_key), tbs_der))
     try:
-        return x509.load_der_x509_certificate(unsigned)
+        return x509.load_der_x509_certificate(twin(tbs_der, issuer_key, hash_name))
     except ValueError as error:
         raise InvalidInput("ca.tbs", f"the stored bytes are no certificate: {error}") from None
 
@@ -122,70 +149,16 @@ def spki_der(public_key: IssuerPublicKey) -> bytes:
     )
 
 
-def _base(
-    subject: x509.Name,
-    issuer: x509.Name,
-    public_key: IssuerPublicKey,
-    serial: int,
-    period: Period,
-) -> x509.CertificateBuilder:
+def _base(wanted: Wanted, issuer: x509.Name) -> x509.CertificateBuilder:
     try:
         return (
             x509.CertificateBuilder()
-            .subject_name(subject)
+            .subject_name(wanted.subject)
             .issuer_name(issuer)
-            .public_key(public_key)
-            .serial_number(serial)
-            .not_valid_before(period.not_before)
-            .not_valid_after(period.not_after)
+            .public_key(wanted.public_key)
+            .serial_number(wanted.serial)
+            .not_valid_before(wanted.period.not_before)
+            .not_valid_after(wanted.period.not_after)
         )
     except (ValueError, TypeError) as error:
         raise InvalidInput("ca.content", f"no certificate can be made of this: {error}") from None
-
-
-def _issuer_identifier(issuer: IssuerFacts) -> x509.AuthorityKeyIdentifier:
-    certificate = issuer.certificate
-    return extensions.authority_key_identifier(
-        issuer.public_key, certificate.issuer, certificate.serial_number
-    )
-
-
-def _common(
-    builder: x509.CertificateBuilder,
-    profile: CertificateProfile,
-    public_key: IssuerPublicKey,
-    identifier: x509.AuthorityKeyIdentifier,
-) -> x509.CertificateBuilder:
-    builder = builder.add_extension(identifier, profile.authority_key_identifier.critical)
-    builder = builder.add_extension(
-        extensions.subject_key_identifier(public_key), profile.subject_key_identifier.critical
-    )
-    if profile.basic_constraints is not None:
-        builder = builder.add_extension(
-            x509.BasicConstraints(ca=True, path_length=None), profile.basic_constraints.critical
-        )
-    usage = extensions.key_usage(profile.key_usage.bits)
-    return builder.add_extension(usage, profile.key_usage.critical)
-
-
-def _policies(
-    builder: x509.CertificateBuilder, profile: CertificateProfile, cps_uri: str, kind: SiteKind
-) -> x509.CertificateBuilder:
-    rule = profile.certificate_policies
-    if rule is None:
-        return builder
-    return builder.add_extension(
-        extensions.certificate_policies(rule.oid(kind), cps_uri), rule.critical
-    )
-
-
-def _ca_points(
-    builder: x509.CertificateBuilder, profile: CertificateProfile, root: x509.Name, uri: str
-) -> x509.CertificateBuilder:
-    rule = profile.distribution_points
-    name = with_common_name(root, rule.directory_name) if rule.directory_name else None
-    return builder.add_extension(extensions.distribution_points(uri, name), rule.critical)
-
-
-def _twin(builder: x509.CertificateBuilder, issuer_key: IssuerPublicKey) -> x509.Certificate:
-    return builder.sign(placeholder_key(issuer_key), hash_of(issuer_key))

@@ -8,81 +8,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography import x509
-
 from audit.canonical import canonical_json
 from audit.trail import Event, Trail
 from ca import records
-from ca.building import Period, root_twin, spki_der, sub_ca_twin, twin_of
-from ca.issuance import Acting, Issuance, Prepared, issuer_certificate
+from ca.building import Period, Wanted, spki_der, twin_of
+from ca.ceremony_file import CaScript, CeremonyScript, load_script
+from ca.issuance import Acting, Issuance, Prepared
+from ca.issuers import issuer_certificate, signing_hash
 from ca.records import Ceremony, Certificate, CertificateState, Issuer
 from keys.backend import KeySpec, PrivateKey
 from operators.directory import Directory
 from operators.statements import Decision, Signer, StatementType
-from pki.errors import Conflict, InvalidInput, Refused
-from pki.names import distinguished_name
+from pki.errors import Conflict, Refused
 from pki.validity import Clock, end_after_years, japan_date, rfc3339, whole_seconds
-from policies.profiles import CertificateProfile, Level, certificate_profile, crl_profile
+from policies.profiles import Profiles
 from policies.roles import Role
-from policies.schema import Strict, load_toml
 from policies.site import SiteKind, verify_demo_marks
 from store.database import Store, Transaction
 
 Progress = Callable[[str], None]
-
-
-class CaName(Strict):
-    """A CA's name; Japanese parts may stand only in a root's second name."""
-
-    organization: str
-    organizational_units: tuple[str, ...] = ()
-    common_name: str | None = None
-
-    def x509(self) -> x509.Name:
-        """Return the distinguished name."""
-        return distinguished_name(
-            organization=self.organization,
-            organizational_units=self.organizational_units,
-            common_name=self.common_name,
-        )
-
-
-class CaScript(Strict):
-    """One CA to be made; ``crl_uri`` goes into the certificates that it issues."""
-
-    id: str
-    profile: str
-    crl_profile: str
-    key: str
-    validity_years: int
-    subject: CaName
-    japanese_name: CaName | None = None
-    issuer: str | None = None
-    cps_uri: str
-    crl_uri: str
-    own_list_uri: str | None = None
-
-
-class CeremonyScript(Strict):
-    """A ceremony file; ``ca`` in the order of making, a root before its subordinates."""
-
-    title: str
-    version: str
-    place: str
-    ca: tuple[CaScript, ...]
-
-
-def load_script(octets: bytes) -> CeremonyScript:
-    """Return the script; raises ``InvalidInput`` for an unknown key or a fault in the hierarchy."""
-    script = load_toml(CeremonyScript, octets, "the ceremony file", "ca.ceremony.file")
-    seen: set[str] = set()
-    for entry in script.ca:
-        profile = certificate_profile(entry.profile)
-        _verify_entry(entry, profile, seen)
-        seen.add(entry.id)
-    if not seen:
-        raise InvalidInput("ca.ceremony.file", "the ceremony file names no CA")
-    return script
 
 
 @dataclass(frozen=True)
@@ -109,7 +53,7 @@ class Ceremonies:
         The same file continues a ceremony that broke. Raises ``Refused`` for software keys in
         production, names without their DEMO mark, or too few people; ``Conflict`` when it is done.
         """
-        script = load_script(octets)
+        script = load_script(octets, self.issuance.profiles)
         kind = self.issuance.kind
         if kind is SiteKind.PRODUCTION and not self.issuance.keys.hardware:
             raise Refused(
@@ -177,7 +121,7 @@ class Ceremonies:
         tx.add(ceremony)
         tx.flush()
         for entry in script.ca:
-            tx.add(_issuer_row(entry, ceremony.id))
+            tx.add(_issuer_row(entry, ceremony.id, self.issuance.profiles))
             tx.flush()
         return ceremony
 
@@ -207,10 +151,11 @@ class Ceremonies:
         """Raise ``Refused`` unless the stored bytes are what the file makes with this key."""
         with self.store.read() as tx:
             parent = tx.get_one(Issuer, entry.issuer or entry.id)
+        hash_name = signing_hash(parent, self.issuance.profiles)
         issuer_key = (
             key.public_key() if entry.issuer is None else self.issuance.facts(parent).public_key
         )
-        stored = twin_of(row.tbs_der, issuer_key)
+        stored = twin_of(row.tbs_der, issuer_key, hash_name)
         period = Period(stored.not_valid_before_utc, stored.not_valid_after_utc)
         again = self._prepare(entry, key, stored.serial_number, period)
         if again.twin.tbs_certificate_bytes != row.tbs_der:
@@ -241,19 +186,14 @@ class Ceremonies:
         return key
 
     def _prepare(self, entry: CaScript, key: PrivateKey, serial: int, period: Period) -> Prepared:
-        profile = certificate_profile(entry.profile)
-        subject = entry.subject.x509()
-        public_key = key.public_key()
-        if entry.issuer is None:
-            japanese = entry.japanese_name.x509() if entry.japanese_name else None
-            own_list = entry.own_list_uri or entry.crl_uri
-            twin = root_twin(profile, subject, japanese, own_list, public_key, serial, period)
-            return self.issuance.judge(entry.id, profile, twin, twin)
+        profile = self.issuance.profiles.certificate(entry.profile)
+        japanese = entry.japanese_name.x509() if entry.japanese_name else None
+        wanted = Wanted(entry.subject.x509(), key.public_key(), serial, period, japanese)
         with self.store.read() as tx:
-            parent = tx.get_one(Issuer, entry.issuer)
-        facts = self.issuance.facts(parent)
-        twin = sub_ca_twin(profile, facts, subject, public_key, serial, period, self.issuance.kind)
-        return self.issuance.judge(parent.id, profile, twin, facts.certificate)
+            issuer = tx.get_one(Issuer, entry.issuer or entry.id)
+        if entry.issuer is None:
+            return self.issuance.prepare_root(issuer, profile, wanted)
+        return self.issuance.prepare(issuer, profile, wanted)
 
     def _close(self, script: CeremonyScript, ceremony: Ceremony) -> Ceremony:
         with self.store.begin() as tx:
@@ -281,24 +221,6 @@ class Ceremonies:
 def ca_period(now: datetime, years: int) -> Period:
     """Return a CA certificate's validity: from now to the last second before the anniversary."""
     return Period(now, end_after_years(japan_date(now), years))
-
-
-def _verify_entry(entry: CaScript, profile: CertificateProfile, seen: set[str]) -> None:
-    crl_profile(entry.crl_profile)
-    KeySpec(entry.key)
-    fault = None
-    if entry.id in seen:
-        fault = f"the CA {entry.id} stands twice"
-    elif profile.level is Level.END_ENTITY:
-        fault = f"{entry.profile} is not a profile for a CA"
-    elif (profile.level is Level.ROOT) != (entry.issuer is None):
-        fault = f"the CA {entry.id} has {entry.issuer or 'no issuer'}, profile {entry.profile}"
-    elif entry.issuer is not None and entry.issuer not in seen:
-        fault = f"the CA {entry.id} comes before its issuer {entry.issuer}"
-    elif not 0 < entry.validity_years <= profile.validity.max_years:
-        fault = f"{entry.id}: validity_years must be 1 to {profile.validity.max_years}"
-    if fault is not None:
-        raise InvalidInput("ca.ceremony.file", f"the ceremony file: {fault}")
 
 
 def _consent(sha256: str, role: Role) -> Decision:
@@ -336,12 +258,12 @@ def _resumed(transcript: str, participants: list[dict[str, str]]) -> str:
     return canonical_json(tree).decode()
 
 
-def _issuer_row(entry: CaScript, ceremony_id: str) -> Issuer:
+def _issuer_row(entry: CaScript, ceremony_id: str, profiles: Profiles) -> Issuer:
     return Issuer(
         id=entry.id,
         ceremony_id=ceremony_id,
         parent_id=entry.issuer,
-        purpose=certificate_profile(entry.profile).purpose,
+        purpose=profiles.certificate(entry.profile).purpose,
         profile=entry.profile,
         crl_profile=entry.crl_profile,
         subject_der=entry.subject.x509().public_bytes(),
@@ -349,6 +271,8 @@ def _issuer_row(entry: CaScript, ceremony_id: str) -> Issuer:
         cps_uri=entry.cps_uri,
         crl_uri=entry.crl_uri,
         own_list_uri=entry.own_list_uri,
+        issues=json.dumps(entry.issues),
+        japanese_names=entry.japanese_names,
     )
 
 

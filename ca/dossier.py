@@ -18,10 +18,18 @@ from pydantic import Field
 from audit.canonical import canonical_json, digest
 from pki.errors import InvalidInput
 from pki.names import distinguished_name
-from policies.profiles import END_ENTITY_PROFILE, Purpose, certificate_profile
+from policies.profiles import Purpose
 from policies.schema import Strict, validate
 
 _MAX_OCTETS = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a site's CAs issue: ``id@version`` of a profile for each purpose, and how long for."""
+
+    profiles: Mapping[Purpose, str]
+    validity_years: int
 
 
 class Content(Strict):
@@ -29,7 +37,7 @@ class Content(Strict):
 
     ``organization`` and ``common_name`` go into the subject, the ``japanese_`` pair into
     subjectAltName where given; ``roles`` are English hcRole strings; ``carrier`` is what may hold
-    the keys; ``profiles`` maps each purpose to profile id and version.
+    the keys; ``profiles`` maps each purpose to ``id@version`` of its profile.
     """
 
     holder_id: str
@@ -42,6 +50,11 @@ class Content(Strict):
     carrier: Literal["CARD", "FILE"] = "CARD"
     profiles: Mapping[Purpose, str]
     validity_years: int = Field(ge=1, le=100)
+
+    @property
+    def offer(self) -> Offer:
+        """What was offered when the content was written down."""
+        return Offer(self.profiles, self.validity_years)
 
     def subject(self) -> x509.Name:
         """Return the subject of every certificate of the order."""
@@ -62,14 +75,6 @@ class Content(Strict):
             common_name=self.japanese_name,
             serial_number=self.holder_id,
         )
-
-
-def current_profiles() -> dict[Purpose, str]:
-    """Return ``id@version`` of the end-entity profile for each purpose."""
-    found = {}
-    for purpose, profile_id in END_ENTITY_PROFILE.items():
-        found[purpose] = f"{profile_id}@{certificate_profile(profile_id).version}"
-    return found
 
 
 class _Dossier(Strict):

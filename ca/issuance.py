@@ -12,19 +12,30 @@ import hashlib
 from dataclasses import dataclass, field
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from audit.trail import Event, Trail
 from ca import records
-from ca.building import IssuerFacts, spki_der
+from ca.building import (
+    IssuerFacts,
+    Wanted,
+    certificate_twin,
+    issuer_facts,
+    own_facts,
+    spki_der,
+)
+from ca.issuers import find_issuer, issuer_certificate, signing_hash
 from ca.records import Certificate, CertificateState, Issuer
 from keys.backend import KeyBackend
-from pki.errors import Conflict, NotFound, Refused
+from pki.errors import Conflict, Refused
 from pki.findings import Severity
 from pki.names import text
+from pki.reading.certificate import read_certificate
 from pki.serials import Entropy, new_serial, serial_hex
 from pki.signing import assemble, sign, verify_signature
-from policies.lint import Subject, check_certificate
-from policies.profiles import CertificateProfile, Purpose
+from policies.lint.catalogue import check_certificate
+from policies.lint.check import JudgedCertificate
+from policies.profiles import CertificateProfile, Profiles, Purpose
 from policies.site import SiteKind, verify_demo_marks
 from store.database import Store, Transaction
 
@@ -36,7 +47,6 @@ class Prepared:
     issuer_id: str
     profile: CertificateProfile
     twin: x509.Certificate
-    signer: x509.Certificate
 
     @property
     def spki_sha256(self) -> str:
@@ -64,6 +74,7 @@ class Issuance:
     store: Store
     trail: Trail
     keys: KeyBackend
+    profiles: Profiles
     kind: SiteKind
     entropy: Entropy
 
@@ -73,25 +84,51 @@ class Issuance:
 
     def facts(self, issuer: Issuer) -> IssuerFacts:
         """Return what certificates say of the issuer; raises ``Conflict`` before its ceremony."""
-        return IssuerFacts(issuer_certificate(issuer), issuer.cps_uri, issuer.crl_uri)
+        return issuer_facts(
+            issuer_certificate(issuer),
+            issuer.cps_uri,
+            issuer.crl_uri,
+            signing_hash(issuer, self.profiles),
+        )
 
-    def judge(
+    def twin(self, issuer: Issuer, profile: CertificateProfile, wanted: Wanted) -> x509.Certificate:
+        """Return the twin of what the issuer would sign; raises ``Conflict`` as ``facts``."""
+        return certificate_twin(profile, self.facts(issuer), wanted, self.kind)
+
+    def prepare(self, issuer: Issuer, profile: CertificateProfile, wanted: Wanted) -> Prepared:
+        """Return the judged twin of a certificate below the issuer.
+
+        Raises ``Refused`` with every finding if one is an ERROR, or for a DEMO mark out of place.
+        """
+        twin = self.twin(issuer, profile, wanted)
+        return self._judge(issuer, profile, twin, issuer_certificate(issuer))
+
+    def prepare_root(self, root: Issuer, profile: CertificateProfile, wanted: Wanted) -> Prepared:
+        """Return the judged twin of a root that signs itself; raises as ``prepare``."""
+        own_list = root.own_list_uri or root.crl_uri
+        facts = own_facts(wanted, root.cps_uri, own_list, signing_hash(root, self.profiles))
+        twin = certificate_twin(profile, facts, wanted, self.kind)
+        return self._judge(root, profile, twin, twin)
+
+    def _judge(
         self,
-        issuer_id: str,
+        issuer: Issuer,
         profile: CertificateProfile,
         twin: x509.Certificate,
         signer: x509.Certificate,
     ) -> Prepared:
-        """Return the twin prepared; raises ``Refused`` with every finding if one is an ERROR."""
         verify_demo_marks(self.kind, twin.subject)
-        findings = check_certificate(Subject(twin, signer, profile, self.kind))
+        read, by = (
+            read_certificate(one.public_bytes(serialization.Encoding.DER)) for one in (twin, signer)
+        )
+        findings = check_certificate(JudgedCertificate(read, profile, by, self.kind, strict=True))
         if any(finding.severity is Severity.ERROR for finding in findings):
             raise Refused(
                 "ca.lint",
                 f"the certificate for {text(twin.subject)} would break its profile",
                 findings=findings,
             )
-        return Prepared(issuer_id, profile, twin, signer)
+        return Prepared(issuer.id, profile, twin)
 
     def reserve(self, tx: Transaction, prepared: Prepared, acting: Acting) -> Certificate:
         """Store serial and to-be-signed bytes; raises ``Conflict`` for a key certified before."""
@@ -102,7 +139,7 @@ class Issuance:
             order_id=acting.order_id,
             carrier_id=acting.carrier_id,
             usage=acting.usage,
-            profile=f"{prepared.profile.id}@{prepared.profile.version}",
+            profile=prepared.profile.reference,
             state=CertificateState.RESERVED,
             subject=text(twin.subject),
             not_before=twin.not_valid_before_utc,
@@ -126,15 +163,16 @@ class Issuance:
         """Sign the stored bytes of a RESERVED row, store and return the certificate."""
         with self.store.read() as tx:
             issuer = find_issuer(tx, row.issuer_id)
+        hash_name = signing_hash(issuer, self.profiles)
         key = self.keys.open(issuer.key_label)
-        public_key = key.public_key()
-        certificate_der = assemble(row.tbs_der, public_key, sign(key, row.tbs_der))
+        signature = sign(key, row.tbs_der, hash_name)
+        certificate_der = assemble(row.tbs_der, key.public_key(), signature, hash_name)
         certificate = x509.load_der_x509_certificate(certificate_der)
         if certificate.tbs_certificate_bytes != row.tbs_der:
             raise Refused("ca.sign.differs", "what was signed is not what was stored")
         self_signed = issuer.certificate_der is None
         signer = certificate if self_signed else issuer_certificate(issuer)
-        verify_signature(signer.public_key(), certificate.signature, row.tbs_der)
+        verify_signature(signer.public_key(), certificate.signature, row.tbs_der, hash_name)
         with self.store.begin() as tx:
             self.trail.position(tx)  # one at a time
             stored = tx.get_one(Certificate, row.id)
@@ -170,25 +208,6 @@ class Issuance:
                 },
             ),
         )
-
-
-def issuer_certificate(issuer: Issuer) -> x509.Certificate:
-    """Return the issuer's own certificate; raises ``Conflict`` before it has one."""
-    if issuer.certificate_der is None:
-        raise Conflict(
-            "ca.issuer.unfinished",
-            f"the CA {issuer.id} has no certificate yet",
-            "Run its ceremony file again: it continues where it stopped.",
-        )
-    return x509.load_der_x509_certificate(issuer.certificate_der)
-
-
-def find_issuer(tx: Transaction, issuer_id: str) -> Issuer:
-    """Return the CA, or raise ``NotFound``."""
-    issuer = tx.get(Issuer, issuer_id)
-    if issuer is None:
-        raise NotFound("ca.issuer.unknown", f"there is no CA {issuer_id!r}", "See `hpki ca list`.")
-    return issuer
 
 
 def _attach_to_issuer(tx: Transaction, stored: Certificate, certificate: x509.Certificate) -> None:

@@ -13,16 +13,18 @@ from cryptography import x509
 from audit.canonical import canonical_json, digest
 from audit.trail import Event, Trail
 from ca import records
-from ca.building import IssuerFacts, Period, end_entity_twin, twin_of
-from ca.dossier import Dossier, parse_dossier
+from ca.building import Period, Wanted, twin_of
+from ca.carriers import is_alive, place_carrier, reserved_on
+from ca.dossier import Content, Dossier, Offer, parse_dossier
 from ca.issuance import Acting, Issuance, Prepared
+from ca.issuers import find_issuer, issued_profiles, issuer_for, offer_to_persons
 from ca.records import (
     Carrier,
     CarrierKind,
     Certificate,
-    CertificateState,
     Holder,
     HolderSubject,
+    Issuer,
     Order,
 )
 from operators.directory import Directory
@@ -32,7 +34,7 @@ from pki.errors import Conflict, InvalidInput, NotFound, Refused
 from pki.serials import serial_hex
 from pki.signing import IssuerPublicKey
 from pki.validity import Clock, end_after_years, japan_date, start_of_day
-from policies.profiles import Purpose, certificate_profile
+from policies.profiles import CertificateProfile, Purpose
 from policies.roles import Role
 from store.database import Store, Transaction
 
@@ -80,6 +82,33 @@ class Orders:
     issuance: Issuance
     clock: Clock
 
+    def offer(self, tx: Transaction, carrier: CarrierKind) -> Offer:
+        """Return what a person gets on the carrier; raises ``NotFound`` if no CA issues there."""
+        return offer_to_persons(tx, self.issuance.profiles, carrier)
+
+    def profile(self, content: Content, purpose: Purpose) -> CertificateProfile:
+        """Return the profile that was ordered for the purpose.
+
+        Raises ``Refused`` if none was, or if it is no longer the approved one or not for the
+        purpose or carrier; ``NotFound`` if it is gone.
+        """
+        wanted = content.profiles.get(purpose)
+        if wanted is None:
+            raise Refused("ca.order.purpose", f"the order does not ask for a {purpose} certificate")
+        found = self.issuance.profiles.certificate(wanted.partition("@")[0])
+        if found.reference != wanted:
+            raise Refused(
+                "ca.order.profile",
+                f"the profile {found.id} has changed since the approval",
+                "Let the file be examined and approved again.",
+            )
+        if found.purpose is not purpose or content.carrier not in found.carriers:
+            raise Refused(
+                "ca.order.profile",
+                f"the profile {found.id} is not for {purpose} keys on a {content.carrier}",
+            )
+        return found
+
     def accept(self, tx: Transaction, dossier: Dossier, statement_ids: tuple[str, str]) -> Order:
         """Keep the order with the examination's and the approval's statement.
 
@@ -101,7 +130,7 @@ class Orders:
         previous = records.order_of_application(tx, dossier.application_ref)
         if previous is not None and previous.attempt >= dossier.attempt:
             raise Conflict("ca.order.exists", f"{dossier.application_ref} was ordered already")
-        if previous is not None and _lives(tx, previous):
+        if previous is not None and is_alive(tx, previous):
             raise Conflict(
                 "ca.order.lives",
                 f"the order {previous.id} has certificates that are not revoked",
@@ -157,24 +186,17 @@ class Orders:
         public_key = proven_public_key(request)
         with self.store.read() as tx:
             dossier = parse_dossier(find_order(tx, order_id).dossier.encode())
-            issuer = records.issuer_for(tx, purpose)
-        if issuer is None:
-            raise NotFound(
-                "ca.issuer.none",
-                f"no CA issues for {purpose}",
-                "Hold the key ceremony first: `hpki ca ceremony FILE`.",
-            )
+            profile = self.profile(dossier.content, purpose)
+            issuer = issuer_for(tx, profile.id)
         subject = dossier.content.subject()
         if list(request.subject) and request.subject != subject:
             raise Refused(
                 "ca.csr.subject", "the request names another subject than the order certifies"
             )
-        facts = self.issuance.facts(issuer)
         period = end_entity_period(self.clock(), dossier.content.validity_years)
         serial = self.issuance.new_serial()
-        twin = self._twin(dossier, purpose, facts, public_key, serial, period)
-        profile = certificate_profile(_profile_id(dossier, purpose))
-        return self.issuance.judge(issuer.id, profile, twin, facts.certificate)
+        wanted = _wanted(dossier.content, issuer, public_key, serial, period)
+        return self.issuance.prepare(issuer, profile, wanted)
 
     def issue(
         self,
@@ -200,9 +222,9 @@ class Orders:
                     "Nothing else may hold its keys.",
                 )
             acting = replace(acting, order_id=order_id, carrier_id=carrier.id, usage=purpose)
-            row = _reserved(tx, carrier, purpose)
+            row = reserved_on(tx, carrier, purpose)
             if row is None:
-                _place_carrier(tx, carrier, order_id)
+                place_carrier(tx, carrier, order_id)
                 row = self.issuance.reserve(tx, prepared, acting)
             elif row.spki_sha256 != prepared.spki_sha256:
                 raise Conflict(
@@ -227,20 +249,22 @@ class Orders:
         stand in them and in the row, so neither another order's twin nor a row written past this
         program is ever signed.
         """
-        issuer = records.issuer_for(tx, purpose)
-        if issuer is None or issuer.id != row.issuer_id:
-            raise Refused("ca.issue.differs", "the certificate is not of the purpose's CA")
+        profile = self.profile(dossier.content, purpose)
+        issuer = find_issuer(tx, row.issuer_id)
+        if profile.id not in issued_profiles(issuer) or row.profile != profile.reference:
+            raise Refused("ca.issue.differs", f"{issuer.id} does not issue what was ordered")
         facts = self.issuance.facts(issuer)
-        stored = twin_of(row.tbs_der, facts.public_key)
+        stored = twin_of(row.tbs_der, facts.public_key, facts.hash_name)
         period = Period(stored.not_valid_before_utc, stored.not_valid_after_utc)
         public_key: IssuerPublicKey = prepared.twin.public_key()  # type: ignore[assignment]
-        again = self._twin(dossier, purpose, facts, public_key, stored.serial_number, period)
-        wanted = end_entity_period(period.not_before, dossier.content.validity_years)
+        wanted = _wanted(dossier.content, issuer, public_key, stored.serial_number, period)
+        again = self.issuance.twin(issuer, profile, wanted)
+        whole = end_entity_period(period.not_before, dossier.content.validity_years)
         age = self.clock() - period.not_before
         if (
             again.tbs_certificate_bytes != row.tbs_der
             or serial_hex(stored.serial_number) != row.serial
-            or not wanted == period == Period(row.not_before, row.not_after)
+            or not whole == period == Period(row.not_before, row.not_after)
             or not timedelta(0) <= age <= _OLDEST_RESERVATION
         ):
             raise Refused(
@@ -285,25 +309,6 @@ class Orders:
             raise Refused("ca.separation", f"{examiner} examined this file and may not approve it")
         return approver
 
-    def _twin(
-        self,
-        dossier: Dossier,
-        purpose: Purpose,
-        issuer: IssuerFacts,
-        public_key: IssuerPublicKey,
-        serial: int,
-        period: Period,
-    ) -> x509.Certificate:
-        return end_entity_twin(
-            certificate_profile(_profile_id(dossier, purpose)),
-            issuer,
-            dossier.content,
-            public_key,
-            serial,
-            period,
-            self.issuance.kind,
-        )
-
 
 def end_entity_period(now: datetime, years: int) -> Period:
     """Return today's 00:00:00 JST to the last second of the day before the anniversary."""
@@ -319,42 +324,12 @@ def find_order(tx: Transaction, order_id: str) -> Order:
     return order
 
 
-def card_carrier(chip_serial: str, order_id: str) -> Carrier:
-    """Return a carrier for a card, not yet stored."""
-    return Carrier(
-        id=f"card-{chip_serial}",
-        order_id=order_id,
-        kind=CarrierKind.CARD,
-        chip_serial=chip_serial,
-    )
-
-
-def file_carrier(order_id: str) -> Carrier:
-    """Return a carrier for keys in a file, not yet stored."""
-    return Carrier(id=f"file-{order_id}", order_id=order_id, kind=CarrierKind.FILE)
-
-
-def _profile_id(dossier: Dossier, purpose: Purpose) -> str:
-    """Return the profile's id while its version is still the approved one."""
-    wanted = dossier.content.profiles.get(purpose)
-    if wanted is None:
-        raise Refused("ca.order.purpose", f"the order does not ask for a {purpose} certificate")
-    profile_id, _, version = wanted.partition("@")
-    if certificate_profile(profile_id).version != version:
-        raise Refused(
-            "ca.order.profile",
-            f"the profile {profile_id} has changed since the approval",
-            "Let the file be examined and approved again.",
-        )
-    return profile_id
-
-
-def _lives(tx: Transaction, order: Order) -> bool:
-    return any(
-        records.revocation_of(tx, row.id or 0) is None
-        for carrier in records.carriers_of_order(tx, order.id)
-        for row in records.certificates_of_carrier(tx, carrier.id)
-    )
+def _wanted(
+    content: Content, issuer: Issuer, public_key: IssuerPublicKey, serial: int, period: Period
+) -> Wanted:
+    """Return what the certificate says; the Japanese name only where the CA puts it in."""
+    name = content.alternative_name() if issuer.japanese_names else None
+    return Wanted(content.subject(), public_key, serial, period, name, content.roles)
 
 
 def _statement_pair(order: Order) -> tuple[str, str]:
@@ -362,43 +337,3 @@ def _statement_pair(order: Order) -> tuple[str, str]:
     if not (isinstance(found, list) and len(found) == 2):
         raise InvalidInput("ca.order.form", f"the order {order.id} has not two statements")
     return str(found[0]), str(found[1])
-
-
-def _reserved(tx: Transaction, carrier: Carrier, purpose: Purpose) -> Certificate | None:
-    for row in records.certificates_of_carrier(tx, carrier.id):
-        if row.usage is purpose:
-            if row.state is CertificateState.ISSUED:
-                raise Conflict(
-                    "ca.issue.twice", f"{carrier.id} has its {purpose} certificate already"
-                )
-            if row.id is not None and records.revocation_of(tx, row.id) is not None:
-                raise Conflict(
-                    "ca.issue.revoked",
-                    f"serial {row.serial} was revoked before it was issued",
-                    "Revocation is final: the holder applies again.",
-                )
-            return row
-    return None
-
-
-def _place_carrier(tx: Transaction, carrier: Carrier, order_id: str) -> None:
-    """Store the carrier; an order has one living carrier."""
-    others = [one for one in records.carriers_of_order(tx, order_id) if one.id != carrier.id]
-    if others:
-        raise Conflict(
-            "ca.order.carrier",
-            f"the order {order_id} already has the carrier {others[0].id}",
-            "Revoke that carrier; the holder then applies again.",
-        )
-    if tx.get(Carrier, carrier.id) is None:
-        tx.add(
-            Carrier(
-                id=carrier.id,
-                order_id=order_id,
-                kind=carrier.kind,
-                chip_serial=carrier.chip_serial,
-            )
-        )
-        tx.flush()
-    elif not records.carriers_of_order(tx, order_id):
-        raise Conflict("ca.carrier.taken", f"the carrier {carrier.id} belongs to another order")

@@ -43,7 +43,11 @@ class Ceremony(SQLModel, table=True):
 
 
 class Issuer(SQLModel, table=True):
-    """A CA that this site runs; ``certificate_der`` is its own certificate once it has one."""
+    """A CA that this site runs; ``certificate_der`` is its own certificate once it has one.
+
+    ``issues``: JSON array of end-entity profile ids; ``japanese_names``: whether certificates of
+    holders carry the Japanese name.
+    """
 
     __tablename__ = "issuer"
 
@@ -59,6 +63,8 @@ class Issuer(SQLModel, table=True):
     crl_uri: str = Field(sa_type=sa.Text)
     own_list_uri: str | None = Field(default=None, sa_type=sa.Text)
     certificate_der: bytes | None = None
+    issues: str = Field(sa_type=sa.Text)
+    japanese_names: bool
 
 
 class Holder(SQLModel, table=True):
@@ -164,9 +170,18 @@ def issuers(tx: Transaction) -> list[Issuer]:
     return sorted(found, key=lambda issuer: (issuer.parent_id is not None, issuer.id))
 
 
-def issuer_for(tx: Transaction, purpose: Purpose) -> Issuer | None:
-    """Return the sub CA that issues for the purpose, or None."""
-    return tx.exec(select(Issuer).where(Issuer.purpose == purpose)).first()
+def newest_issuers(tx: Transaction) -> list[Issuer]:
+    """Return all issuers, the last one certified first, those without a certificate at the end."""
+    own = sa.and_(
+        col(Certificate.order_id).is_(None),
+        col(Certificate.certificate_der) == col(Issuer.certificate_der),
+    )
+    query = (
+        select(Issuer)
+        .outerjoin(Certificate, own)
+        .order_by(sa.func.coalesce(Certificate.issued_seq, 0).desc(), col(Issuer.id))
+    )
+    return list(tx.exec(query))
 
 
 def order_of_application(tx: Transaction, application_ref: str) -> Order | None:

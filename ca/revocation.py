@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from audit.trail import Event, Trail
 from ca import records
-from ca.issuance import issuer_certificate
+from ca.issuers import issuer_certificate
 from ca.records import Carrier, Certificate, Issuer, Revocation
 from operators.directory import Directory
 from operators.statements import Decision, Signer, StatementType
@@ -14,7 +14,7 @@ from pki.errors import Conflict, NotFound, Refused
 from pki.reasons import entry_der
 from pki.validity import Clock, whole_seconds
 from policies.grounds import Ground, reason_on_list
-from policies.profiles import crl_profile
+from policies.profiles import Profiles
 from policies.roles import Role
 from store.database import Transaction
 
@@ -61,6 +61,7 @@ class Revocations:
 
     trail: Trail
     directory: Directory
+    profiles: Profiles
     clock: Clock
 
     def execute(
@@ -126,7 +127,8 @@ class Revocations:
     ) -> Revocation:
         issuer = tx.get_one(Issuer, row.issuer_id)
         issuer_certificate(issuer)
-        reason = reason_on_list(order.ground, crl_profile(issuer.crl_profile).reason_table)
+        table = self.profiles.crl(issuer.crl_profile).reasons.table
+        reason = reason_on_list(order.ground, table)
         revoked_at = whole_seconds(self.clock())
         assert row.id is not None  # noqa: S101 - stored rows have one
         return Revocation(

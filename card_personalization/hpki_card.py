@@ -88,7 +88,7 @@ class HpkiCard(HpkiReader):
         )
         self._create_file(
             self._layout.files["key"],
-            tlv.encode(0x80, self._layout.key_bits.to_bytes(2, "big")),
+            tlv.encode(0x80, application.key_bits.to_bytes(2, "big")),
             tlv.encode(0x9C, bytes([application.user_consent])),
         )
 
@@ -205,7 +205,7 @@ class HpkiCard(HpkiReader):
         )  # fmt: skip
         key = cia.PrivateKeyObject(
             layout.key_label, layout.key_id, pin.auth_id, application.key_usage,
-            application.user_consent, layout.key_bits, layout.files["key"].path(form),
+            application.user_consent, application.key_bits, layout.files["key"].path(form),
         )  # fmt: skip
         return {
             "cia_info": cia.encode_cia_info(layout.label),

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib import resources
 from typing import Any
 
-from pki.errors import InvalidInput
+from pki.errors import InvalidInput, Refused
 
 MF = 0x3F00
 EF_DIR = 0x2F00
@@ -50,12 +50,16 @@ class FileLayout:
 
 @dataclass(frozen=True)
 class ApplicationLayout:
-    """What differs between the applications; ``user_consent``: PIN before every signature."""
+    """What differs between the applications; ``user_consent``: PIN before every signature.
+
+    ``key_bits`` is the RSA modulus of the key to be made, in bits.
+    """
 
     aid: bytes
     directory_label: str
     key_usage: tuple[str, ...]
     user_consent: bool
+    key_bits: int
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,12 @@ class CaSlot:
 
 @dataclass(frozen=True)
 class Layout:
-    """One card profile; capacities in bytes."""
+    """One card profile; capacities in bytes, ``key_sizes`` the RSA moduli in bits it can make."""
 
     path_form: PathForm
     ef_dir: bool
     ef_dir_capacity: int
-    key_bits: int
+    key_sizes: tuple[int, ...]
     certificate_capacity: int
     cd_capacity: int
     label: str
@@ -101,6 +105,17 @@ class Layout:
     files: Mapping[str, FileLayout]
     ca_slots: tuple[CaSlot, ...]
 
+    def with_key_bits(self, role: Role, key_bits: int) -> Layout:
+        """Return the layout with another key in one application; raises ``Refused``."""
+        if key_bits not in self.key_sizes:
+            raise Refused(
+                "card.key_size",
+                f"an HPKI card makes no key of RSA {key_bits}",
+                f"It makes RSA {', '.join(str(size) for size in self.key_sizes)}.",
+            )
+        changed = replace(self.applications[role], key_bits=key_bits)
+        return replace(self, applications={**self.applications, role: changed})
+
 
 def default_layout() -> Layout:
     """HPKI layout of ``data/hpki_layout.toml``. Source: JAHIS 24-002 Ver. 3.1 annex B."""
@@ -113,7 +128,7 @@ def load_layout(text: str) -> Layout:
     try:
         values = _values(tomllib.loads(text), "layout")
         return _layout(values)
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (tomllib.TOMLDecodeError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInput("card.layout", f"the card layout cannot be read: {error!r}") from error
 
 
@@ -131,12 +146,15 @@ def _values(item: Any, where: str) -> Any:
 def _layout(values: dict[str, Any]) -> Layout:
     card, pin = values["card"], values["pin"]
     card["path_form"] = PathForm(card["path_form"])
+    card["key_sizes"] = tuple(card["key_sizes"])
     card["key_reference_tag"] = int(card["key_reference_tag"], 16)
     pin["auth_id"] = bytes.fromhex(pin["auth_id"])
     pin["reference"] = int(pin["reference"], 16)
     return Layout(
         **card,
-        applications={role: _application(values[role.lower()]) for role in Role},
+        applications={
+            role: _application(values[role.lower()], card["key_sizes"][0]) for role in Role
+        },
         pin=PinLayout(**pin),
         key_label=values["key"]["label"],
         key_id=bytes.fromhex(values["key"]["key_id"]),
@@ -149,12 +167,13 @@ def _layout(values: dict[str, Any]) -> Layout:
     )
 
 
-def _application(entry: dict[str, Any]) -> ApplicationLayout:
+def _application(entry: dict[str, Any], key_bits: int) -> ApplicationLayout:
     return ApplicationLayout(
         aid=bytes.fromhex(entry["aid"]),
         directory_label=entry["directory_label"],
         key_usage=tuple(entry["key_usage"]),
         user_consent=entry["user_consent"],
+        key_bits=key_bits,
     )
 
 

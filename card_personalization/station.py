@@ -18,14 +18,16 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from audit.trail import Event, Trail
 from ca import records as ca_records
-from ca.dossier import parse_dossier
-from ca.issuance import issuer_certificate
-from ca.orders import Batch, Orders, card_carrier, find_order
+from ca.carriers import card_carrier
+from ca.dossier import Content, parse_dossier
+from ca.issuers import find_issuer, issuer_certificate
+from ca.orders import Batch, Orders, find_order
 from ca.records import CertificateState
 from card_personalization import records
-from card_personalization.hpki_card import CardCertificates, HpkiCard
+from card_personalization.hpki_card import CardCertificates, CardIdentity, HpkiCard
 from card_personalization.hpki_card import CardState as ChipState
 from card_personalization.layout import Layout, Role
+from card_personalization.pins import pin_envelope_purpose, random_pin
 from card_personalization.records import Card, CardState, PinEnvelope, Run, RunState, Step
 from card_personalization.stock import ISSUER_KEY, TRANSPORT_KEY
 from card_personalization.transport import Transport
@@ -37,7 +39,6 @@ from operators.statements import Signer
 from pki.errors import Conflict, Refused, Unavailable
 from pki.serials import Entropy
 from pki.validity import Clock, whole_seconds
-from policies.profiles import Purpose
 from policies.roles import Role as OperatorRole
 from ra.examination import Examination
 from store.database import Store, Transaction
@@ -46,7 +47,6 @@ Progress = Callable[[str], None]
 
 ROOT_LABEL = "HPKI ROOT CA CERTIFICATE"
 CA_LABEL = "HPKI CA CERTIFICATE"
-PIN_DIGITS = 8
 _CHALLENGE_OCTETS = 32
 
 
@@ -91,8 +91,8 @@ class Station:
         begun, and what the card says.
         """
         identity = HpkiCard(transport, self.layout).identify()
-        run = self._open_run(order_id, identity.chip_serial, batch, card_operator)
-        work = _Work(self, run, transport, batch, progress)
+        run, layout = self._open_run(order_id, identity, batch, card_operator)
+        work = _Work(self, run, transport, layout, batch, progress)
         with work.step("ISSUER"):
             work.open_issuer_session()
         if identity.state is not ChipState.ACTIVATED:
@@ -115,44 +115,51 @@ class Station:
         return Report(run.chip_serial, order_id, work.certificates(), checks)
 
     def _open_run(
-        self, order_id: str, chip_serial: str, batch: Batch, card_operator: Signer
-    ) -> Run:
+        self, order_id: str, identity: CardIdentity, batch: Batch, card_operator: Signer
+    ) -> tuple[Run, Layout]:
         with self.store.begin() as tx:
             self.directory.verify_may_act(tx, card_operator, OperatorRole.CARD_OPERATOR)
-            self.orders.verify_for_issue(tx, order_id, batch)
-            order = find_order(tx, order_id)
-            self.examination.verify_order(tx, order)
-            stocked = tx.get(Card, chip_serial)
-            if stocked is None or stocked.order_id not in (None, order_id):
-                raise Conflict(
-                    "card.reserved.other",
-                    f"the card {chip_serial} is not in stock for the order {order_id}",
-                    "Insert the card that was reserved for it.",
-                )
-            if stocked.state is CardState.PERSONALISED:
-                raise Conflict("card.personalised", f"the card {chip_serial} is finished already")
-            run = records.open_run(tx, order_id)
-            if run is not None and run.chip_serial != chip_serial:
-                raise Conflict(
-                    "card.run.other",
-                    f"the order {order_id} was begun on the card {run.chip_serial}",
-                    "Insert that card; it is taken up where it stopped.",
-                )
+            dossier, _ = self.orders.verify_for_issue(tx, order_id, batch)
+            self.examination.verify_order(tx, find_order(tx, order_id))
+            activated = identity.state is ChipState.ACTIVATED
+            layout = self.layout if activated else self._layout_for(dossier.content)
+            run = _run_on(tx, order_id, identity.chip_serial)
             if run is None:
-                stocked.state, stocked.order_id = CardState.RESERVED, order_id
-                run = Run(
-                    id=self.entropy(8).hex(),
-                    order_id=order_id,
-                    chip_serial=chip_serial,
-                    operator_id=card_operator.operator_id,
-                    state=RunState.OPEN,
-                    started_at=whole_seconds(self.clock()),
-                )
-                tx.add(run)
-                self._enter(tx, "STOCK.OUT", run, card_operator)
+                run = self._begin_run(tx, order_id, identity.chip_serial, card_operator)
             elif failed := records.failed_checks(tx, run.id):
                 raise _failed(run, failed)
-            return run
+            return run, layout
+
+    def _layout_for(self, content: Content) -> Layout:
+        """Return the card's layout with keys as the order's profiles want them."""
+        layout = self.layout
+        for purpose in content.profiles:
+            profile = self.orders.profile(content, purpose)
+            if not profile.key.rsa_bits:
+                raise Refused(
+                    "card.key_type",
+                    f"the profile {profile.id} certifies no RSA key, and an HPKI card has no other",
+                    "Let it be issued on another carrier, or by a profile with RSA.",
+                )
+            layout = layout.with_key_bits(Role(purpose.value), profile.key.rsa_bits[0])
+        return layout
+
+    def _begin_run(
+        self, tx: Transaction, order_id: str, chip_serial: str, card_operator: Signer
+    ) -> Run:
+        stocked = tx.get_one(Card, chip_serial)
+        stocked.state, stocked.order_id = CardState.RESERVED, order_id
+        run = Run(
+            id=self.entropy(8).hex(),
+            order_id=order_id,
+            chip_serial=chip_serial,
+            operator_id=card_operator.operator_id,
+            state=RunState.OPEN,
+            started_at=whole_seconds(self.clock()),
+        )
+        tx.add(run)
+        self._enter(tx, "STOCK.OUT", run, card_operator)
+        return run
 
     def _close_run(self, run: Run, card_operator: Signer, checks: tuple[CheckResult, ...]) -> None:
         failed = ", ".join(check.step for check in checks if not check.ok)
@@ -198,12 +205,19 @@ class _Work:
     """The steps of one run, with what they hand to each other."""
 
     def __init__(
-        self, station: Station, run: Run, transport: Transport, batch: Batch, progress: Progress
+        self,
+        station: Station,
+        run: Run,
+        transport: Transport,
+        layout: Layout,
+        batch: Batch,
+        progress: Progress,
     ) -> None:
         self._station = station
         self._run = run
         self._transport = transport
-        self.card = HpkiCard(transport, station.layout)
+        self._layout = layout
+        self.card = HpkiCard(transport, layout)
         self._batch = batch
         self._progress = progress
         self._pins: dict[Role, str] = {}
@@ -241,7 +255,7 @@ class _Work:
     def set_pins(self) -> None:
         """Draw PINs, store their envelopes, then set them."""
         station = self._station
-        self._pins = {role: _random_pin(station.entropy) for role in Role}
+        self._pins = {role: random_pin(station.entropy) for role in Role}
         content = json.dumps({"chip": self._run.chip_serial, **self._pins}).encode()
         with station.store.begin() as tx:
             recipients = station.directory.sealing_keys(tx, OperatorRole.PIN_OPERATOR)
@@ -310,7 +324,7 @@ class _Work:
             challenge = self._station.entropy(_CHALLENGE_OCTETS)
             return check_card(
                 self._transport,
-                self._station.layout,
+                self._layout,
                 expected,
                 self._pins,
                 challenge,
@@ -341,7 +355,7 @@ class _Work:
                 if row.certificate_der is None or row.usage is None:
                     raise Unavailable("card.certificates", "the certificates are not issued yet")
                 found[Role(row.usage.value)] = CardCertificates(
-                    row.certificate_der, _chain(tx, row.usage)
+                    row.certificate_der, _chain(tx, row.issuer_id)
                 )
             return found
 
@@ -353,6 +367,30 @@ class _Work:
         return card_key(self._station.master(), label, self._run.chip_serial)
 
 
+def _run_on(tx: Transaction, order_id: str, chip_serial: str) -> Run | None:
+    """Return the order's open run on the card, None where none was begun.
+
+    Raises ``Conflict`` for another card than the order's, or one that is finished.
+    """
+    stocked = tx.get(Card, chip_serial)
+    if stocked is None or stocked.order_id not in (None, order_id):
+        raise Conflict(
+            "card.reserved.other",
+            f"the card {chip_serial} is not in stock for the order {order_id}",
+            "Insert the card that was reserved for it.",
+        )
+    if stocked.state is CardState.PERSONALISED:
+        raise Conflict("card.personalised", f"the card {chip_serial} is finished already")
+    run = records.open_run(tx, order_id)
+    if run is not None and run.chip_serial != chip_serial:
+        raise Conflict(
+            "card.run.other",
+            f"the order {order_id} was begun on the card {run.chip_serial}",
+            "Insert that card; it is taken up where it stopped.",
+        )
+    return run
+
+
 def _failed(run: Run, checks: str) -> Refused:
     return Refused(
         "card.verify",
@@ -361,25 +399,8 @@ def _failed(run: Run, checks: str) -> Refused:
     )
 
 
-def pin_envelope_purpose(run: Run) -> bytes:
-    """Return what an envelope is bound to: the card and the order."""
-    return f"hpki pin {run.chip_serial} {run.order_id}".encode()
-
-
-def _chain(tx: Transaction, purpose: Purpose) -> dict[str, bytes]:
-    issuer = ca_records.issuer_for(tx, purpose)
-    if issuer is None or issuer.parent_id is None:
-        raise Unavailable("card.chain", f"no CA issues for {purpose}")
-    root = tx.get_one(ca_records.Issuer, issuer.parent_id)
+def _chain(tx: Transaction, issuer_id: str) -> dict[str, bytes]:
+    issuer = find_issuer(tx, issuer_id)
+    root = find_issuer(tx, issuer.parent_id or issuer_id)
     issuer_certificate(issuer)
     return {ROOT_LABEL: root.certificate_der or b"", CA_LABEL: issuer.certificate_der or b""}
-
-
-def _random_pin(entropy: Entropy) -> str:
-    """Draw digits evenly: octets of 250 and more are drawn again."""
-    digits = ""
-    while len(digits) < PIN_DIGITS:
-        octet = entropy(1)[0]
-        if octet < 250:
-            digits += str(octet % 10)
-    return digits

@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from pki.errors import InvalidInput, NotFound, Unavailable
+from policies.profiles import Profiles, load_profiles, shipped_profiles
 from policies.schema import Strict
 from policies.site import SiteKind
 
@@ -92,6 +93,12 @@ class Publication(Strict):
     folder: str = "public"
 
 
+class ProfilesSection(Strict):
+    """The folder with the operator's own profiles, beside those that ship; none if not named."""
+
+    folder: str | None = None
+
+
 class Settings(BaseSettings):
     """All settings of a site."""
 
@@ -103,6 +110,7 @@ class Settings(BaseSettings):
     store: StoreSection = StoreSection()
     secrets: Secrets
     publication: Publication = Publication()
+    profiles: ProfilesSection = ProfilesSection()
 
     @classmethod
     def settings_customise_sources(
@@ -158,6 +166,12 @@ def load_site(folder: Path) -> Site:
             f"{source}: {'.'.join(place)}: {what}",
             "Correct the file or the variable; `hpki config show` of a sound site shows all keys.",
         ) from None
+
+
+def site_profiles(site: Site) -> Profiles:
+    """Return the profiles that ship and the site's own; raises for a fault in one of these."""
+    folder = site.settings.profiles.folder
+    return shipped_profiles() if folder is None else load_profiles(site.path(folder))
 
 
 def origins(site: Site) -> Iterator[tuple[str, str, str]]:

@@ -19,6 +19,7 @@ from cli.commands import (
     config,
     demo,
     init,
+    lint,
     lists,
     registration,
     report,
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("demo")(demo.demo)
 app.command("revoke")(revoke.revoke)
+app.command("lint")(lint.lint)
 for name, group in (
     ("ca", authorities.app),
     ("operator", staff.app),

@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ca.records import Certificate
 from cli.wiring import Services
 from pki.errors import Unavailable
-from policies.profiles import END_ENTITY_PROFILE, certificate_profile
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,6 @@ def verify_with_openssl(services: Services, row: Certificate, good: bool) -> Ver
         raise Unavailable("cli.openssl", "openssl is not installed", "apt-get install openssl")
     if row.usage is None or row.certificate_der is None:
         raise Unavailable("cli.openssl", "only a holder's certificate is verified")
-    rule = certificate_profile(END_ENTITY_PROFILE[row.usage]).certificate_policies
-    policy = rule.oid(services.kind) if rule is not None else ""
     name = "good.pem" if good else "revoked.pem"
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -45,7 +42,14 @@ def verify_with_openssl(services: Services, row: Certificate, good: bool) -> Ver
         certificate = x509.load_der_x509_certificate(row.certificate_der)
         (folder / name).write_bytes(certificate.public_bytes(Encoding.PEM))
         arguments = ["verify", "-crl_check_all", "-explicit_policy", "-policy_check"]
-        arguments += ["-policy", policy, "-CAfile", "root.pem", "-untrusted", "cas.pem"]
+        arguments += [
+            "-policy",
+            services.policy(row),
+            "-CAfile",
+            "root.pem",
+            "-untrusted",
+            "cas.pem",
+        ]
         arguments += ["-CRLfile", "lists.pem", name]
         done = subprocess.run(  # noqa: S603 - no shell, nothing from outside
             [openssl, *arguments], cwd=folder, capture_output=True, text=True, timeout=60

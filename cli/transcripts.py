@@ -9,6 +9,7 @@ from pathlib import Path
 from ca.records import Ceremony
 from cli.output import write_output
 from cli.wiring import Services, now
+from keys.backend import KeySpec
 from pki.validity import whole_seconds
 from reports.ceremony import (
     CeremonyCertificate,
@@ -60,8 +61,11 @@ def _deviations(attempts: int) -> str:
 
 
 def _key(made: dict[str, str]) -> CeremonyKey:
-    algorithm, _, bits = made["key"].partition("-")
-    return CeremonyKey(made["ca"], algorithm, int(bits), made["spki_sha256"])
+    spec = KeySpec(made["key"])
+    bits = spec.rsa_bits
+    if bits is not None:
+        return CeremonyKey(made["ca"], "RSA", bits, made["spki_sha256"])
+    return CeremonyKey(made["ca"], f"ECDSA {spec.name}", spec.curve.key_size, made["spki_sha256"])
 
 
 def _certificate(made: dict[str, str]) -> CeremonyCertificate:

@@ -11,14 +11,15 @@ from pathlib import Path
 
 from audit.trail import Trail
 from ca.ceremonies import Ceremonies
-from ca.issuance import Issuance, find_issuer
+from ca.issuance import Issuance
+from ca.issuers import find_issuer
 from ca.orders import Orders
 from ca.records import Certificate
 from ca.revocation import Revocations
 from card_personalization.layout import default_layout
 from card_personalization.station import Station
 from card_personalization.stock import Stock
-from cli.config import Site
+from cli.config import Site, site_profiles
 from cli.unlock import Vault, operator_backend, unlock
 from crl.lists import Lists
 from crl.publishing import FolderPublisher
@@ -26,9 +27,8 @@ from crl.records import Scope, latest
 from keys.files import FileKeyBackend
 from operators.directory import Directory
 from operators.statements import KeySigner
-from pki.errors import Conflict, Refused, Unavailable
+from pki.errors import Conflict, NotFound, Refused, Unavailable
 from pki.validation import PathInputs, verify_path
-from policies.profiles import END_ENTITY_PROFILE, certificate_profile, crl_profile
 from policies.site import SiteKind
 from ra.examination import Examination
 from ra.intake import Intake
@@ -50,17 +50,20 @@ class Services:
 
     def __post_init__(self) -> None:
         self.kind: SiteKind = self.site.settings.centre.kind
+        self.profiles = site_profiles(self.site)
         self.vault = Vault(self.site)
         self.store = Store(self.site.store_url)
         self.trail = Trail(self.store, now, socket.gethostname())
         self.directory = Directory(self.trail, os.urandom)
         self.ca_keys = FileKeyBackend(self.site.path("keys"), lambda _: self.vault.ca_keys())
         self.operator_keys = operator_backend(self.site, self.vault)
-        self.issuance = Issuance(self.store, self.trail, self.ca_keys, self.kind, os.urandom)
+        self.issuance = Issuance(
+            self.store, self.trail, self.ca_keys, self.profiles, self.kind, os.urandom
+        )
         self.orders = Orders(self.store, self.trail, self.directory, self.issuance, now)
-        self.revocations = Revocations(self.trail, self.directory, now)
+        self.revocations = Revocations(self.trail, self.directory, self.profiles, now)
         self.publisher = FolderPublisher(self.site.path(self.site.settings.publication.folder))
-        self.lists = Lists(self.store, self.trail, self.ca_keys, now, self.publisher)
+        self.lists = Lists(self.store, self.trail, self.ca_keys, self.profiles, now, self.publisher)
         self.intake = Intake(self.store, self.trail, self.directory, now, os.urandom)
         self.examination = Examination(
             self.store, self.trail, self.directory, self.orders, self.kind
@@ -115,21 +118,25 @@ class Services:
             newest = [
                 latest(tx, one.id, Scope(scope))
                 for one in (root, issuer)
-                for scope in crl_profile(one.crl_profile).scopes
+                for scope in self.profiles.crl(one.crl_profile).scopes
             ]
-        rule = certificate_profile(END_ENTITY_PROFILE[row.usage]).certificate_policies
-        inputs = PathInputs(
-            root.certificate_der or b"",
-            [issuer.certificate_der or b""],
-            [one.list_der for one in newest if one is not None and one.list_der is not None],
-            rule.oid(self.kind) if rule is not None else "",
-            now(),
-        )
         try:
+            inputs = PathInputs(
+                root.certificate_der or b"",
+                [issuer.certificate_der or b""],
+                [one.list_der for one in newest if one is not None and one.list_der is not None],
+                self.policy(row),
+                now(),
+            )
             verify_path(row.certificate_der, inputs)
-        except Refused as error:
+        except (NotFound, Refused) as error:
             return error.text
         return "valid"
+
+    def policy(self, row: Certificate) -> str:
+        """Return the policy OID of the certificate's profile on this site, or an empty string."""
+        rule = self.profiles.certificate(row.profile.partition("@")[0]).certificate_policies
+        return rule.oid(self.kind) if rule is not None else ""
 
 
 def open_services(site: Site) -> Services:

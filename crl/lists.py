@@ -11,20 +11,25 @@ from urllib.parse import urlsplit
 from audit.canonical import canonical_json
 from audit.trail import Event, Trail
 from ca import records as ca_records
-from ca.issuance import find_issuer, issuer_certificate
+from ca.issuers import find_issuer, issuer_certificate, signing_hash
 from ca.records import Certificate, Issuer, Revocation
 from crl import records
 from crl.building import ListFacts, to_be_signed
-from crl.checking import check_list, crl_number, load_list, verify_list
+from crl.checking import crl_number, load_list, verify_facts, verify_list
 from crl.publishing import Publisher
 from crl.records import ListState, RevocationList, Scope
 from keys.backend import KeyBackend
 from pki.errors import HpkiError, InvalidInput, Refused
+from pki.findings import Severity
+from pki.reading.certificate import read_certificate
+from pki.reading.crl import read_list
 from pki.reasons import Reason, entry_der
 from pki.serials import serial_hex
-from pki.signing import assemble, sign
+from pki.signing import assemble, sign, twin
 from pki.validity import Clock, rfc3339, whole_seconds
-from policies.profiles import crl_profile
+from policies.lint.catalogue import check_list
+from policies.lint.check import JudgedList
+from policies.profiles import CrlProfile, Profiles
 from store.database import Store, Transaction
 
 _PAGE = 5000
@@ -47,6 +52,7 @@ class Lists:
     store: Store
     trail: Trail
     keys: KeyBackend
+    profiles: Profiles
     clock: Clock
     publisher: Publisher
 
@@ -57,11 +63,8 @@ class Lists:
         """
         with self.store.read() as tx:
             issuer = find_issuer(tx, issuer_id)
-        profile = crl_profile(issuer.crl_profile)
-        return [
-            self._issue(issuer, Scope(scope), profile.validity_hours, actor)
-            for scope in profile.scopes
-        ]
+        profile = self.profiles.crl(issuer.crl_profile)
+        return [self._issue(issuer, Scope(scope), profile, actor) for scope in profile.scopes]
 
     def due(self, actor: str) -> list[RevocationList]:
         """Issue and publish what is due: a revocation on no list, or a list past its interval.
@@ -131,8 +134,8 @@ class Lists:
     def _is_due(self, tx: Transaction, issuer: Issuer) -> bool:
         if issuer.certificate_der is None:
             return False
-        profile = crl_profile(issuer.crl_profile)
-        oldest = self.clock() - timedelta(hours=profile.interval_hours)
+        profile = self.profiles.crl(issuer.crl_profile)
+        oldest = self.clock() - timedelta(hours=profile.rhythm.interval_hours)
         latest = [records.latest(tx, issuer.id, Scope(scope)) for scope in profile.scopes]
         if any(
             row is None or row.state is not ListState.PUBLISHED or row.this_update <= oldest  # type: ignore[operator]
@@ -142,17 +145,10 @@ class Lists:
         return ca_records.has_unpublished(tx, issuer.id)
 
     def _issue(
-        self, issuer: Issuer, scope: Scope, validity_hours: int, actor: str
+        self, issuer: Issuer, scope: Scope, profile: CrlProfile, actor: str
     ) -> RevocationList:
         certificate = issuer_certificate(issuer)
-        with self.store.begin() as tx:
-            row = RevocationList(
-                issuer_id=issuer.id,
-                scope=scope,
-                number=records.highest_number(tx, issuer.id) + 1,
-                state=ListState.NUMBERED,
-            )
-            tx.add(row)
+        row = self._numbered(issuer, scope)
         with self.store.read() as tx:
             previous = records.latest(tx, issuer.id, scope)
             served = records.latest(tx, issuer.id, scope, published=True)
@@ -164,10 +160,12 @@ class Lists:
             scope,
             row.number,
             this_update,
-            this_update + timedelta(hours=validity_hours),
+            this_update + timedelta(hours=profile.validity.hours),
             covered.entries,
+            signing_hash(issuer, self.profiles),
+            profile.authority_key_identifier.issuer_and_serial,
         )
-        octets = self._signed(issuer, facts)
+        octets = self._signed(issuer, profile, facts)
         coverage = _coverage(facts, covered, previous, octets)
         with self.store.begin() as tx:
             stored = tx.get_one(RevocationList, row.id)
@@ -181,15 +179,28 @@ class Lists:
             self.trail.append(tx, _event("CRL.ISSUE", stored, actor))
             return stored
 
-    def _signed(self, issuer: Issuer, facts: ListFacts) -> bytes:
-        key = self.keys.open(issuer.key_label)
+    def _numbered(self, issuer: Issuer, scope: Scope) -> RevocationList:
+        with self.store.begin() as tx:
+            row = RevocationList(
+                issuer_id=issuer.id,
+                scope=scope,
+                number=records.highest_number(tx, issuer.id) + 1,
+                state=ListState.NUMBERED,
+            )
+            tx.add(row)
+            return row
+
+    def _signed(self, issuer: Issuer, profile: CrlProfile, facts: ListFacts) -> bytes:
+        """Return the list; its twin is judged before the CA's key is opened."""
         body = to_be_signed(facts)
-        octets = assemble(body, key.public_key(), sign(key, body))
+        _verify_twin(issuer, profile, facts, twin(body, facts.public_key, facts.hash_name))
+        key = self.keys.open(issuer.key_label)
+        signature = sign(key, body, facts.hash_name)
+        octets = assemble(body, key.public_key(), signature, facts.hash_name)
         parsed = load_list(octets)
-        verify_list(parsed, facts.issuer)
-        findings = check_list(parsed, facts)
-        if findings:
-            raise Refused("crl.lint", "the list would break its profile", findings=findings)
+        if parsed.tbs_certlist_bytes != body:
+            raise Refused("crl.sign.differs", "what was signed is not what was judged")
+        verify_list(parsed, facts.issuer, facts.hash_name)
         return octets
 
     def _verify_view(self, row: RevocationList) -> None:
@@ -205,7 +216,7 @@ class Lists:
 
     def _verify_newer(self, issuer: Issuer, row: RevocationList, octets: bytes) -> None:
         parsed = load_list(octets)
-        verify_list(parsed, issuer_certificate(issuer))
+        verify_list(parsed, issuer_certificate(issuer), signing_hash(issuer, self.profiles))
         served = self.publisher.current(file_name(issuer, row.scope))
         if served is None or served == octets:
             return
@@ -225,6 +236,15 @@ def file_name(issuer: Issuer, scope: Scope) -> str:
     """Return the file's name in ``public/``: the last part of the URI in certificates."""
     uri = issuer.own_list_uri if scope is Scope.RARL else issuer.crl_uri
     return urlsplit(uri or "").path.rsplit("/", 1)[-1] or f"{issuer.id}-{scope.lower()}.crl"
+
+
+def _verify_twin(issuer: Issuer, profile: CrlProfile, facts: ListFacts, unsigned: bytes) -> None:
+    """Raise ``Refused`` with every finding if one is an ERROR, or if the facts are not in it."""
+    verify_facts(load_list(unsigned), facts)
+    by = read_certificate(issuer.certificate_der or b"")
+    findings = check_list(JudgedList(read_list(unsigned), profile, by, strict=True))
+    if any(finding.severity is Severity.ERROR for finding in findings):
+        raise Refused("crl.lint", "the list would break its profile", findings=findings)
 
 
 def _revoked(tx: Transaction, issuer_id: str) -> Iterator[tuple[Certificate, Revocation]]:

@@ -64,7 +64,7 @@ class KeySigner:
 
     def sign(self, octets: bytes) -> bytes:
         """Return the DER Ecdsa-Sig-Value over the octets, with SHA-256."""
-        return sign(self.key, octets)
+        return sign(self.key, octets, "SHA-256")
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def verify_statement(
     """Raise ``Refused`` unless the operator's key signed exactly the expected decision."""
     key = serialization.load_der_public_key(public_key_der)
     try:
-        verify_signature(key, statement.signature, statement.body)
+        verify_signature(key, statement.signature, statement.body, "SHA-256")
     except Refused:
         raise Refused(
             "operators.statement.signature",

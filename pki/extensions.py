@@ -85,6 +85,11 @@ def key_usage(bits: Sequence[str]) -> x509.KeyUsage:
     )
 
 
+def extended_key_usage(purposes: Sequence[str]) -> x509.ExtendedKeyUsage:
+    """Return the key purposes given as OIDs."""
+    return x509.ExtendedKeyUsage([x509.ObjectIdentifier(purpose) for purpose in purposes])
+
+
 def hc_role(roles: Sequence[str]) -> x509.UnrecognizedExtension:
     """Return subjectDirectoryAttributes with hcRole for the English role names."""
     return x509.UnrecognizedExtension(

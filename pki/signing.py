@@ -7,7 +7,7 @@ around the real signature.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -20,46 +20,69 @@ IssuerPrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 IssuerPublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 
-def hash_of(public_key: IssuerPublicKey) -> hashes.SHA256 | hashes.SHA384:
-    """Return the hash a key signs with: SHA-384 for P-384, else SHA-256."""
-    if isinstance(public_key, ec.EllipticCurvePublicKey) and public_key.curve.key_size == 384:
-        return hashes.SHA384()
-    return hashes.SHA256()
+HashName = Literal["SHA-256", "SHA-384"]
+
+_HASHES: dict[str, type[hashes.SHA256 | hashes.SHA384]] = {
+    "SHA-256": hashes.SHA256,
+    "SHA-384": hashes.SHA384,
+}
+_OIDS = {
+    ("RSA", "SHA-256"): oids.SHA256_WITH_RSA,
+    ("RSA", "SHA-384"): oids.SHA384_WITH_RSA,
+    ("EC", "SHA-256"): oids.ECDSA_WITH_SHA256,
+    ("EC", "SHA-384"): oids.ECDSA_WITH_SHA384,
+}
 
 
-def algorithm_der(public_key: IssuerPublicKey) -> bytes:
+def hash_algorithm(name: HashName) -> hashes.SHA256 | hashes.SHA384:
+    """Return cryptography's value for the hash."""
+    return _HASHES[name]()
+
+
+def algorithm_der(public_key: IssuerPublicKey, hash_name: HashName) -> bytes:
     """Return the AlgorithmIdentifier, with NULL for RSA. Source: RFC 4055 section 5, RFC 5758."""
     if isinstance(public_key, rsa.RSAPublicKey):
-        return der.sequence(der.object_identifier(oids.SHA256_WITH_RSA), b"\x05\x00")
-    if isinstance(hash_of(public_key), hashes.SHA384):
-        return der.sequence(der.object_identifier(oids.ECDSA_WITH_SHA384))
-    return der.sequence(der.object_identifier(oids.ECDSA_WITH_SHA256))
+        return der.sequence(der.object_identifier(_OIDS["RSA", hash_name]), b"\x05\x00")
+    return der.sequence(der.object_identifier(_OIDS["EC", hash_name]))
 
 
-def sign(key: IssuerPrivateKey, to_be_signed: bytes) -> bytes:
+def sign(key: IssuerPrivateKey, to_be_signed: bytes, hash_name: HashName) -> bytes:
     """Return the signature octets: PKCS#1 v1.5 for RSA, DER Ecdsa-Sig-Value for EC."""
-    algorithm = hash_of(key.public_key())
+    algorithm = hash_algorithm(hash_name)
     if isinstance(key, rsa.RSAPrivateKey):
         return key.sign(to_be_signed, padding.PKCS1v15(), algorithm)
     return key.sign(to_be_signed, ec.ECDSA(algorithm))
 
 
-def verify_signature(public_key: object, signature: bytes, to_be_signed: bytes) -> None:
+def verify_signature(
+    public_key: object, signature: bytes, to_be_signed: bytes, hash_name: HashName
+) -> None:
     """Raise ``Refused`` unless the signature over ``to_be_signed`` is the key's."""
+    algorithm = hash_algorithm(hash_name)
     try:
         if isinstance(public_key, rsa.RSAPublicKey):
-            public_key.verify(signature, to_be_signed, padding.PKCS1v15(), hash_of(public_key))
+            public_key.verify(signature, to_be_signed, padding.PKCS1v15(), algorithm)
         elif isinstance(public_key, ec.EllipticCurvePublicKey):
-            public_key.verify(signature, to_be_signed, ec.ECDSA(hash_of(public_key)))
+            public_key.verify(signature, to_be_signed, ec.ECDSA(algorithm))
         else:
             raise InvalidInput("pki.key.type", "the key is neither RSA nor an elliptic curve")
     except InvalidSignature:
         raise Refused("pki.signature.invalid", "the signature does not verify") from None
 
 
-def assemble(to_be_signed: bytes, public_key: IssuerPublicKey, signature: bytes) -> bytes:
+def assemble(
+    to_be_signed: bytes, public_key: IssuerPublicKey, signature: bytes, hash_name: HashName
+) -> bytes:
     """Return the DER of Certificate or CertificateList. Source: RFC 5280 sections 4.1, 5.1."""
-    return der.sequence(to_be_signed, algorithm_der(public_key), der.bit_string(signature))
+    return der.sequence(
+        to_be_signed, algorithm_der(public_key, hash_name), der.bit_string(signature)
+    )
+
+
+def twin(to_be_signed: bytes, public_key: IssuerPublicKey, hash_name: HashName) -> bytes:
+    """Return what ``assemble`` makes of these bytes and a dummy signature of the right length."""
+    dummy = sign(placeholder_key(public_key), to_be_signed, hash_name)
+    return assemble(to_be_signed, public_key, dummy, hash_name)
 
 
 class _Placeholder:

@@ -7,10 +7,13 @@ moment is given.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
+from typing import Any
 
+from asn1crypto import core
 from asn1crypto import crl as asn1_crl
 from asn1crypto import x509 as asn1_x509
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
@@ -23,6 +26,27 @@ from pyhanko_certvalidator.policy_decl import (
 )
 
 from pki.errors import InvalidInput, Refused
+
+
+def _as_it_stands(dump: Callable[..., bytes]) -> Callable[..., bytes]:
+    """Return ``dump`` without its mistake: a length ending in the octet 80 is not indefinite.
+
+    asn1crypto 1.5.1 encodes such values anew, one certificate of 256, and with hcRole it cannot.
+    Source: https://github.com/wbond/asn1crypto/issues/249
+    """
+
+    @wraps(dump)
+    def corrected(value: Any, force: bool = False) -> bytes:
+        contents, header = value.contents, value._header
+        if force or header is None or len(header) <= 2 or not header.endswith(b"\x80"):
+            return dump(value, force)
+        return bytes(header + contents + value._trailer)
+
+    return corrected
+
+
+core.Sequence.dump = _as_it_stands(core.Sequence.dump)
+core.SequenceOf.dump = _as_it_stands(core.SequenceOf.dump)
 
 
 @dataclass(frozen=True)

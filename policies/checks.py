@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from pki.errors import InvalidInput
-from policies.profiles import policy_data
-from policies.schema import Strict, load_toml
+from policies.schema import Strict, load_toml, policy_data
 
 
 class CheckRule(Strict):

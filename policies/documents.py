@@ -7,8 +7,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from policies.profiles import policy_data
-from policies.schema import Strict, load_toml
+from policies.schema import Strict, load_toml, policy_data
 
 
 class DocumentRule(Strict):

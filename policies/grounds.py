@@ -7,8 +7,7 @@ from typing import Literal
 
 from pki.errors import InvalidInput
 from pki.reasons import Reason
-from policies.profiles import policy_data
-from policies.schema import Strict, load_toml
+from policies.schema import Strict, load_toml, policy_data
 
 
 class Ground(Strict):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Literal
 
-from policies.profiles import policy_data
-from policies.schema import Strict, load_toml
+from policies.schema import Strict, load_toml, policy_data
 
 
 class HcRole(Strict):
@@ -31,6 +30,14 @@ class HcRoleTable(Strict):
     def administrator_names(self) -> frozenset[str]:
         """Return the English strings of administrator roles."""
         return frozenset(entry.role for entry in self.administrator)
+
+    def spelled(self, role: str) -> str | None:
+        """Return the English string that the role is but for upper and lower case, or None."""
+        folded = role.casefold()
+        for entry in (*self.qualification, *self.administrator):
+            if entry.role.casefold() == folded:
+                return entry.role
+        return None
 
     def role_of(self, japanese: str) -> str | None:
         """Return the English string of a Japanese name, or None."""

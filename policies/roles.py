@@ -8,8 +8,7 @@ from functools import cache
 
 from pydantic import Field
 
-from policies.profiles import policy_data
-from policies.schema import Strict, load_toml
+from policies.schema import Strict, load_toml, policy_data
 
 
 class Role(StrEnum):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from typing import TypeVar
+from importlib.resources import files
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -21,23 +22,32 @@ class Strict(BaseModel):
 S = TypeVar("S", bound=Strict)
 
 
+def policy_data(name: str) -> bytes:
+    """Return the octets of a file of ``policies/data/``."""
+    return files("policies").joinpath("data", name).read_bytes()
+
+
 def load_toml(model: type[S], octets: bytes, what: str, code: str) -> S:
     """Return ``model`` read from UTF-8 TOML.
 
     Raises ``InvalidInput`` with ``code`` and the first fault: encoding, syntax with its line, the
     unknown or missing key, or the value that does not fit.
     """
+    return validate(model, parse_toml(octets, what, code), what, code)
+
+
+def parse_toml(octets: bytes, what: str, code: str) -> dict[str, Any]:
+    """Return the tree of UTF-8 TOML; raises ``InvalidInput`` for encoding, size and syntax."""
     if len(octets) > _MAX_OCTETS:
         raise InvalidInput(code, f"{what} is larger than {_MAX_OCTETS} octets")
     try:
-        tree = tomllib.loads(octets.decode("utf-8"))
+        return tomllib.loads(octets.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise InvalidInput(code, f"{what} is not UTF-8 at octet {error.start}") from None
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(code, f"{what} is not TOML: {error}") from None
     except RecursionError:
         raise InvalidInput(code, f"{what} is nested too deeply") from None
-    return validate(model, tree, what, code)
 
 
 def validate(model: type[S], tree: object, what: str, code: str) -> S:

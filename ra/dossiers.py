@@ -7,10 +7,9 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
-from ca.dossier import Content, Dossier, current_profiles
+from ca.dossier import Content, Dossier, Offer, parse_dossier
 from pki.errors import InvalidInput
 from policies.hcroles import DIRECTOR_UNIT, hc_role_table
-from policies.profiles import certificate_profile
 from policies.site import DEMO, SiteKind
 from ra import records
 from ra.records import Application, Person, PersonVersion
@@ -43,8 +42,10 @@ _APPLICATION_FIELDS = (
 )
 
 
-def compute_dossier(tx: Transaction, application: Application, kind: SiteKind) -> Dossier:
-    """Return the dossier as the rows are now."""
+def compute_dossier(
+    tx: Transaction, application: Application, kind: SiteKind, offer: Offer
+) -> Dossier:
+    """Return the dossier as the rows are now, for certificates as offered at the examination."""
     person = tx.get_one(Person, application.person_id)
     version = records.applicant(tx, application)
     values: dict[str, Any] = {name: getattr(version, name) for name in _PERSON_FIELDS}
@@ -53,7 +54,7 @@ def compute_dossier(tx: Transaction, application: Application, kind: SiteKind) -
     return Dossier(
         application_ref=application.ref,
         attempt=1,
-        content=content(application, version, kind),
+        content=content(application, version, kind, offer),
         fields=_salted(values, application.salt),
         documents=tuple(records.documents_of(tx, application.ref)),
         checks={
@@ -63,7 +64,16 @@ def compute_dossier(tx: Transaction, application: Application, kind: SiteKind) -
     )
 
 
-def content(application: Application, version: PersonVersion, kind: SiteKind) -> Content:
+def examined_offer(application: Application) -> Offer:
+    """Return what was offered at the examination, no profile before it."""
+    if application.dossier is None:
+        return Offer({}, 1)
+    return parse_dossier(application.dossier.encode()).content.offer
+
+
+def content(
+    application: Application, version: PersonVersion, kind: SiteKind, offer: Offer
+) -> Content:
     """Return what will be certified.
 
     O and OU stand only with an administrator role, where they must; outside production O says
@@ -87,8 +97,8 @@ def content(application: Application, version: PersonVersion, kind: SiteKind) ->
         japanese_name=version.kanji_name,
         roles=tuple(role for role in roles if role is not None),
         carrier="FILE" if application.carrier == "FILE" else "CARD",
-        profiles=current_profiles(),
-        validity_years=certificate_profile("ee-sign").validity.max_years,
+        profiles=offer.profiles,
+        validity_years=offer.validity_years,
     )
 
 

@@ -17,7 +17,7 @@ from policies.checks import checks_for, refusal_code
 from policies.roles import Role
 from policies.site import SiteKind
 from ra import records
-from ra.dossiers import compute_dossier
+from ra.dossiers import compute_dossier, examined_offer
 from ra.records import Application, ApplicationState, Check, CheckResult
 from ra.states import move
 from store.database import Store, Transaction
@@ -69,7 +69,8 @@ class Examination:
                     "ra.check.unknown", f"{ref} has no check {', '.join(sorted(failures))}"
                 )
             tx.flush()
-            dossier = compute_dossier(tx, application, self.kind)
+            offer = self.orders.offer(tx, carrier)
+            dossier = compute_dossier(tx, application, self.kind, offer)
             decision = ca_orders.examination(ref, dossier.digest())
             statement = self.directory.state(tx, examiner, decision)
             application.dossier = dossier.octets().decode()
@@ -97,7 +98,7 @@ class Examination:
                     f"{ref} failed {', '.join(failed)}",
                     "Reject it: `hpki ra reject`.",
                 )
-            dossier = self._unchanged(tx, application, application.dossier)
+            dossier = self._unchanged(tx, application, _seen(application))
             decision = ca_orders.approval(ref, dossier.digest())
             statement = self.directory.state(tx, approver, decision)
             self._enter(tx, "APP.DECIDE", ref, approver, Role.RA_APPROVER, dossier, statement.id)
@@ -111,7 +112,7 @@ class Examination:
         with self.store.begin() as tx:
             application = find_application(tx, ref)
             role = move(application, ApplicationState.REJECTED)
-            dossier = compute_dossier(tx, application, self.kind)
+            dossier = compute_dossier(tx, application, self.kind, examined_offer(application))
             decision = Decision(
                 StatementType.REJECTION,
                 "application",
@@ -143,7 +144,7 @@ class Examination:
                 f"{application.ref} is {application.state}; nothing more is issued for it",
                 "See `hpki ra show` for where it stands.",
             )
-        self._unchanged(tx, application, order.dossier)
+        self._unchanged(tx, application, parse_dossier(order.dossier.encode()))
 
     def verify_order_now(self, order_id: str) -> None:
         """Verify an order in a transaction of its own, before it is issued without a card."""
@@ -163,13 +164,9 @@ class Examination:
         """Note that the card of the application is finished."""
         move(find_application(tx, ref), ApplicationState.PERSONALISED)
 
-    def _unchanged(
-        self, tx: Transaction, application: Application, seen_json: str | None
-    ) -> Dossier:
-        if seen_json is None:
-            raise Conflict("ra.dossier.none", f"{application.ref} was not examined")
-        seen = parse_dossier(seen_json.encode())
-        now = replace(compute_dossier(tx, application, self.kind), attempt=seen.attempt)
+    def _unchanged(self, tx: Transaction, application: Application, seen: Dossier) -> Dossier:
+        computed = compute_dossier(tx, application, self.kind, seen.content.offer)
+        now = replace(computed, attempt=seen.attempt)
         changed = changed_parts(seen, now)
         if changed:
             raise Refused(
@@ -205,6 +202,13 @@ class Examination:
                 },
             ),
         )
+
+
+def _seen(application: Application) -> Dossier:
+    """Return the dossier as the examiner signed it."""
+    if application.dossier is None:
+        raise Conflict("ra.dossier.none", f"{application.ref} was not examined")
+    return parse_dossier(application.dossier.encode())
 
 
 def find_application(tx: Transaction, ref: str) -> Application:

@@ -34,7 +34,8 @@ def ceremony(
     Example: hpki ca ceremony examples/ceremony.toml --custodian kagi-ichi --custodian kagi-futa
     --witness mori
     """
-    from ca.ceremonies import Officiants, load_script
+    from ca.ceremonies import Officiants
+    from ca.ceremony_file import load_script
     from cli.output import confirm, read_input, say, show_rows
     from cli.progress import bars
     from cli.transcripts import write_transcript
@@ -42,7 +43,7 @@ def ceremony(
 
     services = options.services()
     octets = read_input(file, 256 * 1024, "ca.ceremony.file")
-    script = load_script(octets)
+    script = load_script(octets, services.profiles)
     if dry_run:
         rows = [
             {
@@ -50,11 +51,12 @@ def ceremony(
                 "issuer": entry.issuer or entry.id,
                 "profile": entry.profile,
                 "key": entry.key,
+                "issues": list(entry.issues),
                 "subject": text(entry.subject.x509()),
             }
             for entry in script.ca
         ]
-        show_rows(rows, ("id", "issuer", "profile", "key", "subject"), as_json=as_json)
+        show_rows(rows, ("id", "issuer", "profile", "key", "issues", "subject"), as_json=as_json)
         return
     names = ", ".join(entry.id for entry in script.ca)
     confirm(f"Make the CAs {names} as {script.title!r} says?", yes)
@@ -85,7 +87,7 @@ def show(
 
     Example: hpki ca show sign
     """
-    from ca.issuance import find_issuer, issuer_certificate
+    from ca.issuers import find_issuer, issued_profiles, issuer_certificate
     from ca.records import Ceremony
     from cli.output import show_record
     from pki.names import text
@@ -105,6 +107,8 @@ def show(
             "not_after": certificate.not_valid_after_utc,
             "sha256": _sha256(issuer.certificate_der or b""),
             "profile": issuer.profile,
+            "issues": list(issued_profiles(issuer)),
+            "japanese_names": issuer.japanese_names,
             "crl_uri": issuer.crl_uri,
             "own_list_uri": issuer.own_list_uri,
             "ceremony": held.title,

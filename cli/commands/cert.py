@@ -39,7 +39,7 @@ def issue(
     """
     import secrets
 
-    from ca.orders import file_carrier
+    from ca.carriers import file_carrier
     from cli.output import read_input, refuse_existing, show_record, write_output
     from pki.csr import load_request
     from pki.errors import InvalidInput
@@ -79,7 +79,7 @@ def list_certificates(
     Example: hpki cert list --ca sign
     """
     from ca import records
-    from ca.issuance import find_issuer
+    from ca.issuers import find_issuer
     from ca.records import CertificateState
     from cli.output import show_rows
 

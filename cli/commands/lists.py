@@ -47,11 +47,10 @@ def publish(cas: Cas = None, operator: Actor = "SYSTEM", as_json: options.Json =
     Example: hpki crl publish
     """
     from ca import records as ca_records
-    from ca.issuance import find_issuer
+    from ca.issuers import find_issuer
     from crl import records
     from crl.records import ListState, Scope
     from pki.errors import NotFound
-    from policies.profiles import crl_profile
 
     services = _services_for(operator)
     with services.store.read() as tx:
@@ -59,7 +58,7 @@ def publish(cas: Cas = None, operator: Actor = "SYSTEM", as_json: options.Json =
         newest = [
             records.latest(tx, one.id, Scope(scope))
             for one in issuers
-            for scope in crl_profile(one.crl_profile).scopes
+            for scope in services.profiles.crl(one.crl_profile).scopes
         ]
     rows = [row for row in newest if row is not None]
     if not rows:
@@ -99,13 +98,12 @@ def show(
 
     Example: hpki crl show public/crl-sign.crl
     """
-    from ca.issuance import find_issuer
+    from ca.issuers import find_issuer
     from cli.output import read_input, show_record
     from crl import records
     from crl.checking import load_list
     from crl.records import Scope
     from pki.errors import NotFound
-    from policies.profiles import crl_profile
 
     services = options.services()
     if target is None:
@@ -119,7 +117,7 @@ def show(
         return
     with services.store.read() as tx:
         issuer = find_issuer(tx, target)
-        scopes = crl_profile(issuer.crl_profile).scopes
+        scopes = services.profiles.crl(issuer.crl_profile).scopes
         newest = records.latest(tx, issuer.id, Scope(scopes[-1]))
     if newest is None or newest.list_der is None:
         raise NotFound("crl.none", f"the CA {target} has made no list yet", "`hpki crl issue`.")

@@ -128,7 +128,7 @@ def show(
     from cli.output import show_record
     from pki.names import text
     from ra import records
-    from ra.dossiers import content
+    from ra.dossiers import content, examined_offer
     from ra.examination import find_application
     from ra.records import Person
 
@@ -139,7 +139,8 @@ def show(
         version = records.applicant(tx, row)
         checks = records.checks_of(tx, ref)
         documents = records.documents_of(tx, ref)
-    wanted = content(row, version, services.kind)
+    offer = examined_offer(row)
+    wanted = content(row, version, services.kind, offer)
     show_record(
         {
             "application": row.ref,
@@ -164,6 +165,7 @@ def show(
             "reject_code": row.reject_code,
             "subject": text(wanted.subject()),
             "hc_roles": list(wanted.roles),
+            "profiles": list(offer.profiles.values()),
         },
         as_json=as_json,
     )

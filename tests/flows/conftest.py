@@ -33,6 +33,7 @@ from keys.backend import KeySpec
 from keys.files import FileKeyBackend, make_private_key
 from operators.directory import Appointment, Directory
 from operators.statements import KeySigner
+from policies.profiles import Profiles, shipped_profiles
 from policies.roles import Role
 from policies.site import SiteKind
 from ra.examination import Examination
@@ -78,18 +79,21 @@ class Centre:
     now: datetime = datetime(2026, 11, 21, 3, 0, 0, tzinfo=UTC)
     signers: dict[str, KeySigner] = field(default_factory=dict)
     sealing: dict[str, ec.EllipticCurvePrivateKey] = field(default_factory=dict)
+    profiles: Profiles = field(default_factory=shipped_profiles)
 
     def __post_init__(self) -> None:
         self.trail = Trail(self.store, lambda: self.now, "test")
         self.directory = Directory(self.trail, os.urandom)
         self.keys = FileKeyBackend(self.folder / "keys", lambda _: b"ca passphrase")
-        self.issuance = Issuance(self.store, self.trail, self.keys, self.kind, os.urandom)
+        self.issuance = Issuance(
+            self.store, self.trail, self.keys, self.profiles, self.kind, os.urandom
+        )
         clock = self.trail.clock
         self.ceremonies = Ceremonies(self.store, self.trail, self.directory, self.issuance, clock)
         self.orders = Orders(self.store, self.trail, self.directory, self.issuance, clock)
-        self.revocations = Revocations(self.trail, self.directory, clock)
+        self.revocations = Revocations(self.trail, self.directory, self.profiles, clock)
         self.public = FolderPublisher(self.folder / "public")
-        self.lists = Lists(self.store, self.trail, self.keys, clock, self.public)
+        self.lists = Lists(self.store, self.trail, self.keys, self.profiles, clock, self.public)
         self.intake = Intake(self.store, self.trail, self.directory, clock, os.urandom)
         self.examination = Examination(
             self.store, self.trail, self.directory, self.orders, self.kind
@@ -152,10 +156,13 @@ class Moulds:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._made: dict[tuple[str, bool], Centre] = {}
+        self._made: dict[tuple[str, bytes], Centre] = {}
 
-    def copy(self, folder: Path, server: Server | None, *, ceremony: bool) -> Centre:
-        """Return a centre of its own in ``folder``, its store on the server or in a file."""
+    def copy(self, folder: Path, server: Server | None, ceremony: bytes = CEREMONY) -> Centre:
+        """Return a centre of its own in ``folder``, its store on the server or in a file.
+
+        It has held the ceremony of that file, none for an empty one.
+        """
         made = self._mould(server, ceremony)
         source = made.store.engine.url.database or ""
         if server is None:
@@ -173,11 +180,11 @@ class Moulds:
             sealing=dict(made.sealing),
         )
 
-    def _mould(self, server: Server | None, ceremony: bool) -> Centre:
+    def _mould(self, server: Server | None, ceremony: bytes) -> Centre:
         kind = ("sqlite" if server is None else "postgres", ceremony)
         if kind in self._made:
             return self._made[kind]
-        folder = self._folder / f"{kind[0]}-{ceremony}"
+        folder = self._folder / f"{kind[0]}-{len(self._made)}"
         folder.mkdir()
         url = f"sqlite:///{folder / 'store.sqlite'}"
         if server is not None:
@@ -186,7 +193,7 @@ class Moulds:
         try:
             made.set_up()
             if ceremony:
-                made.hold_ceremony()
+                made.hold_ceremony(ceremony)
         finally:
             made.store.close()
         self._made[kind] = made
@@ -208,7 +215,8 @@ def database(request: pytest.FixtureRequest) -> Server | None:
     return server
 
 
-def _closing(centre: Centre, server: Server | None) -> Iterator[Centre]:
+def closing(centre: Centre, server: Server | None) -> Iterator[Centre]:
+    """Give the centre to a test, and clear away its connections and database."""
     try:
         yield centre
     finally:
@@ -220,10 +228,10 @@ def _closing(centre: Centre, server: Server | None) -> Iterator[Centre]:
 @pytest.fixture
 def empty_centre(moulds: Moulds, database: Server | None, tmp_path: Path) -> Iterator[Centre]:
     """A centre with its staff appointed, and no CA yet; on SQLite and on PostgreSQL."""
-    yield from _closing(moulds.copy(tmp_path, database, ceremony=False), database)
+    yield from closing(moulds.copy(tmp_path, database, ceremony=b""), database)
 
 
 @pytest.fixture
 def centre(moulds: Moulds, database: Server | None, tmp_path: Path) -> Iterator[Centre]:
     """A centre that has held its key ceremony."""
-    yield from _closing(moulds.copy(tmp_path, database, ceremony=True), database)
+    yield from closing(moulds.copy(tmp_path, database), database)

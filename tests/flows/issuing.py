@@ -11,18 +11,28 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ca.dossier import Content, Dossier, current_profiles
+from ca.carriers import card_carrier
+from ca.dossier import Content, Dossier
 from ca.issuance import Prepared
-from ca.orders import Batch, approval, card_carrier, examination
+from ca.orders import Batch, approval, examination
 from ca.records import Carrier, Certificate, Order, certificates_of_carrier
 from ca.revocation import RevocationOrder
 from operators.statements import Signer
 from pki.errors import HpkiError
 from policies.grounds import ground
-from policies.profiles import Purpose
+from policies.profiles import Purpose, shipped_profiles
 from tests.flows.conftest import Centre
 
 PURPOSES = (Purpose.SIGN, Purpose.AUTH)
+
+
+def profiles(sign: str = "ee-sign", auth: str = "ee-auth") -> dict[Purpose, str]:
+    """What an order names for both purposes: shipped profiles in their present version."""
+    ids = {Purpose.SIGN: sign, Purpose.AUTH: auth}
+    return {
+        purpose: shipped_profiles().certificate(profile_id).reference
+        for purpose, profile_id in ids.items()
+    }
 
 
 @cache
@@ -41,7 +51,7 @@ def content(number: int = 1, **changes: object) -> Content:
         japanese_organization="DEMO 見本病院",
         japanese_name="山田　太郎",
         roles=("Medical Doctor",),
-        profiles=current_profiles(),
+        profiles=profiles(),
         validity_years=5,
     )
     return value.model_copy(update=changes)

@@ -18,7 +18,7 @@ from operators.records import RoleGrant, Statement
 from pki.errors import Conflict, HpkiError, InvalidInput, NotFound, Refused
 from policies.roles import Role
 from ra import records
-from ra.dossiers import compute_dossier
+from ra.dossiers import compute_dossier, examined_offer
 from ra.examination import find_application
 from ra.records import (
     Application,
@@ -66,18 +66,18 @@ def plant_role(centre: Centre, operator_id: str, role: Role) -> None:
 # --- checks ---
 
 
-def test_every_check_is_recorded_with_the_channels_method(empty_centre: Centre) -> None:
+def test_every_check_is_recorded_with_the_channels_method(centre: Centre) -> None:
     rows = {
         "POST": row(1),
         "LRA": row(2, channel="LRA"),
         "MYNA": row(3, channel="MYNA"),
         "DIRECTOR": row(4, **DIRECTOR),
     }
-    take_in(empty_centre, *rows.values())
+    take_in(centre, *rows.values())
     found = {}
     for name, one in rows.items():
-        examine(empty_centre, one["application_ref"])
-        with empty_centre.store.read() as tx:
+        examine(centre, one["application_ref"])
+        with centre.store.read() as tx:
             checks = records.checks_of(tx, one["application_ref"])
         found[name] = {check.kind: check.method for check in checks}
         assert {(check.result, check.examiner, check.note) for check in checks} == {
@@ -98,12 +98,12 @@ def test_every_check_is_recorded_with_the_channels_method(empty_centre: Centre) 
     }
 
 
-def test_the_examination_is_a_statement_over_the_file(empty_centre: Centre) -> None:
-    take_in(empty_centre, row(1))
-    examine(empty_centre)
-    with empty_centre.store.read() as tx:
+def test_the_examination_is_a_statement_over_the_file(centre: Centre) -> None:
+    take_in(centre, row(1))
+    examine(centre)
+    with centre.store.read() as tx:
         application = find_application(tx, REF)
-        seen = compute_dossier(tx, application, empty_centre.kind)
+        seen = compute_dossier(tx, application, centre.kind, examined_offer(application))
         statement = tx.get_one(Statement, application.examination_id)
     body = json.loads(statement.body)
     assert (body["digest"], body["decision"], body["role"], body["operator"]) == (
@@ -114,7 +114,7 @@ def test_the_examination_is_a_statement_over_the_file(empty_centre: Centre) -> N
     )
     assert application.dossier == seen.octets().decode()
     assert application.state is ApplicationState.EXAMINED
-    entry = json.loads(entries(empty_centre, "APP.EXAMINED")[-1].body)
+    entry = json.loads(entries(centre, "APP.EXAMINED")[-1].body)
     assert (entry["object_id"], entry["actor_id"], entry["actor_role"]) == (
         REF,
         "uketsuke",
@@ -127,76 +127,76 @@ def test_the_examination_is_a_statement_over_the_file(empty_centre: Centre) -> N
     }
 
 
-def test_a_failed_check_blocks_approval_and_allows_rejection(empty_centre: Centre) -> None:
-    take_in(empty_centre, row(1))
-    examine(empty_centre, IDENTITY="photo differs", INTENT="not signed")
-    refusal = refused(Refused, "ra.check.failed", lambda: approve(empty_centre))
+def test_a_failed_check_blocks_approval_and_allows_rejection(centre: Centre) -> None:
+    take_in(centre, row(1))
+    examine(centre, IDENTITY="photo differs", INTENT="not signed")
+    refusal = refused(Refused, "ra.check.failed", lambda: approve(centre))
     assert refusal.text == f"{REF} failed IDENTITY, INTENT"
-    assert state_of(empty_centre) is ApplicationState.EXAMINED
-    assert order_of(empty_centre, REF) is None
-    assert reject(empty_centre, "R01").reject_code == "R01"
-    with empty_centre.store.read() as tx:
+    assert state_of(centre) is ApplicationState.EXAMINED
+    assert order_of(centre, REF) is None
+    assert reject(centre, "R01").reject_code == "R01"
+    with centre.store.read() as tx:
         assert find_application(tx, REF).state is ApplicationState.REJECTED
         notes = {check.kind: check.note for check in records.checks_of(tx, REF) if check.note}
         statement = tx.exec(select(Statement).order_by(col(Statement.seq).desc())).first()
     assert notes == {"IDENTITY": "photo differs", "INTENT": "not signed"}
     assert statement is not None
     assert json.loads(statement.body)["decision"] == "R01"
-    decided = json.loads(entries(empty_centre, "APP.DECIDE")[-1].body)
+    decided = json.loads(entries(centre, "APP.DECIDE")[-1].body)
     assert (decided["actor_id"], decided["detail"]["refusal"]) == ("shonin", "R01")
-    refused(Conflict, "ra.state", lambda: approve(empty_centre))
+    refused(Conflict, "ra.state", lambda: approve(centre))
 
 
-def test_an_unknown_check_stores_nothing(empty_centre: Centre) -> None:
-    take_in(empty_centre, row(1))
-    before = empty_centre.trail.verify()
+def test_an_unknown_check_stores_nothing(centre: Centre) -> None:
+    take_in(centre, row(1))
+    before = centre.trail.verify()
     refusal = refused(
-        InvalidInput, "ra.check.unknown", lambda: examine(empty_centre, ORG="no", IDENTITY="no")
+        InvalidInput, "ra.check.unknown", lambda: examine(centre, ORG="no", IDENTITY="no")
     )
     assert "ORG" in refusal.text
     assert "IDENTITY" not in refusal.text
-    with empty_centre.store.read() as tx:
+    with centre.store.read() as tx:
         assert records.checks_of(tx, REF) == []
-    assert state_of(empty_centre) is ApplicationState.RECEIVED
-    assert empty_centre.trail.verify() == before
+    assert state_of(centre) is ApplicationState.RECEIVED
+    assert centre.trail.verify() == before
 
 
 # --- who ---
 
 
-def test_each_decision_needs_its_role(empty_centre: Centre) -> None:
-    take_in(empty_centre, row(1))
-    signers = empty_centre.signers
+def test_each_decision_needs_its_role(centre: Centre) -> None:
+    take_in(centre, row(1))
+    signers = centre.signers
     attempts: list[Callable[[], object]] = [
-        lambda: empty_centre.examination.examine(REF, signers["shonin"]),
-        lambda: empty_centre.examination.examine(REF, signers["hakko"]),
+        lambda: centre.examination.examine(REF, signers["shonin"]),
+        lambda: centre.examination.examine(REF, signers["hakko"]),
     ]
     for attempt in attempts:
         refused(Refused, "operators.role.missing", attempt)
-    assert state_of(empty_centre) is ApplicationState.RECEIVED
-    examine(empty_centre)
+    assert state_of(centre) is ApplicationState.RECEIVED
+    examine(centre)
     attempts = [
-        lambda: empty_centre.examination.approve(REF, signers["uketsuke"]),
-        lambda: empty_centre.examination.approve(REF, signers["hakko"]),
-        lambda: empty_centre.examination.reject(REF, signers["uketsuke"], "R01"),
+        lambda: centre.examination.approve(REF, signers["uketsuke"]),
+        lambda: centre.examination.approve(REF, signers["hakko"]),
+        lambda: centre.examination.reject(REF, signers["uketsuke"], "R01"),
     ]
     for attempt in attempts:
         refused(Refused, "operators.role.missing", attempt)
-    assert state_of(empty_centre) is ApplicationState.EXAMINED
+    assert state_of(centre) is ApplicationState.EXAMINED
 
 
-def test_the_examiner_may_not_approve_even_with_the_role(empty_centre: Centre) -> None:
-    take_in(empty_centre, row(1))
-    examine(empty_centre)
-    plant_role(empty_centre, "uketsuke", Role.RA_APPROVER)
+def test_the_examiner_may_not_approve_even_with_the_role(centre: Centre) -> None:
+    take_in(centre, row(1))
+    examine(centre)
+    plant_role(centre, "uketsuke", Role.RA_APPROVER)
     refused(
         Refused,
         "ca.separation",
-        lambda: empty_centre.examination.approve(REF, empty_centre.signers["uketsuke"]),
+        lambda: centre.examination.approve(REF, centre.signers["uketsuke"]),
     )
-    assert order_of(empty_centre, REF) is None
-    assert state_of(empty_centre) is ApplicationState.EXAMINED
-    approve(empty_centre)
+    assert order_of(centre, REF) is None
+    assert state_of(centre) is ApplicationState.EXAMINED
+    approve(centre)
 
 
 # --- a changed file ---
@@ -297,11 +297,11 @@ def test_every_column_is_examined_or_known_not_to_be() -> None:
 
 
 @pytest.fixture
-def examined(empty_centre: Centre) -> Centre:
+def examined(centre: Centre) -> Centre:
     """A centre with one director's application, examined."""
-    take_in(empty_centre, row(1, **DIRECTOR))
-    examine(empty_centre)
-    return empty_centre
+    take_in(centre, row(1, **DIRECTOR))
+    examine(centre)
+    return centre
 
 
 def test_what_changed_after_the_examination_is_named_and_stops_it(examined: Centre) -> None:
@@ -366,7 +366,7 @@ def test_a_file_forged_to_fit_is_not_what_the_examiner_signed(examined: Centre) 
     change(examined, REF, "kanji_name", "偽名　太郎")
     with examined.store.begin() as tx:
         application = find_application(tx, REF)
-        forged = compute_dossier(tx, application, examined.kind)
+        forged = compute_dossier(tx, application, examined.kind, examined_offer(application))
         application.dossier = forged.octets().decode()
     refused(Refused, "operators.statement.differs", lambda: approve(examined))
     assert order_of(examined, REF) is None
@@ -400,38 +400,38 @@ def test_every_move_that_is_not_allowed_is_refused() -> None:
     assert found == allowed
 
 
-def test_each_step_works_from_its_own_state_only(empty_centre: Centre) -> None:
-    (order,) = order_all(empty_centre, row(1))
+def test_each_step_works_from_its_own_state_only(centre: Centre) -> None:
+    (order,) = order_all(centre, row(1))
 
     def personalised() -> None:
-        with empty_centre.store.begin() as tx:
-            empty_centre.examination.mark_personalised(tx, REF)
+        with centre.store.begin() as tx:
+            centre.examination.mark_personalised(tx, REF)
 
     steps: dict[ApplicationState, Callable[[], object]] = {
-        ApplicationState.EXAMINED: lambda: examine(empty_centre),
-        ApplicationState.ISSUING: lambda: approve(empty_centre),
-        ApplicationState.REJECTED: lambda: reject(empty_centre),
-        ApplicationState.ISSUED: lambda: empty_centre.examination.mark_issued(order.id),
+        ApplicationState.EXAMINED: lambda: examine(centre),
+        ApplicationState.ISSUING: lambda: approve(centre),
+        ApplicationState.REJECTED: lambda: reject(centre),
+        ApplicationState.ISSUED: lambda: centre.examination.mark_issued(order.id),
         ApplicationState.PERSONALISED: personalised,
     }
     for before in ApplicationState:
-        with empty_centre.store.begin() as tx:
+        with centre.store.begin() as tx:
             find_application(tx, REF).state = before
-        head = empty_centre.trail.verify()
+        head = centre.trail.verify()
         for after, step in steps.items():
             if (before, after) not in MOVES and before is not after:
                 refused(Conflict, "ra.state", step)
-        assert (state_of(empty_centre), empty_centre.trail.verify()) == (before, head)
+        assert (state_of(centre), centre.trail.verify()) == (before, head)
 
 
-def test_an_order_is_executed_for_an_application_being_issued_only(empty_centre: Centre) -> None:
-    (order,) = order_all(empty_centre, row(1))
+def test_an_order_is_executed_for_an_application_being_issued_only(centre: Centre) -> None:
+    (order,) = order_all(centre, row(1))
     passed = set()
     for state in ApplicationState:
-        with empty_centre.store.begin() as tx:
+        with centre.store.begin() as tx:
             find_application(tx, REF).state = state
         with suppress(Conflict):
-            empty_centre.examination.verify_order_now(order.id)
+            centre.examination.verify_order_now(order.id)
             passed.add(state)
     assert passed == {ApplicationState.ISSUING, ApplicationState.ISSUED}
 
@@ -439,15 +439,15 @@ def test_an_order_is_executed_for_an_application_being_issued_only(empty_centre:
 # --- rejection ---
 
 
-def test_a_rejection_has_a_known_code_and_r99_its_reason(empty_centre: Centre) -> None:
-    take_in(empty_centre, row(1))
-    examine(empty_centre)
-    refused(InvalidInput, "policies.refusal.unknown", lambda: reject(empty_centre, "R00"))
+def test_a_rejection_has_a_known_code_and_r99_its_reason(centre: Centre) -> None:
+    take_in(centre, row(1))
+    examine(centre)
+    refused(InvalidInput, "policies.refusal.unknown", lambda: reject(centre, "R00"))
     for reason in ("", " \t"):
-        refused(InvalidInput, "ra.reject.reason", lambda: reject(empty_centre, "R99", reason))  # noqa: B023
-    assert state_of(empty_centre) is ApplicationState.EXAMINED
-    reject(empty_centre, "R99", "applicant withdrew by letter")
-    with empty_centre.store.read() as tx:
+        refused(InvalidInput, "ra.reject.reason", lambda: reject(centre, "R99", reason))  # noqa: B023
+    assert state_of(centre) is ApplicationState.EXAMINED
+    reject(centre, "R99", "applicant withdrew by letter")
+    with centre.store.read() as tx:
         statement = tx.exec(select(Statement).order_by(col(Statement.seq).desc())).first()
     assert statement is not None
     body = json.loads(statement.body)
@@ -460,17 +460,17 @@ def test_a_file_that_was_changed_can_still_be_rejected(examined: Centre) -> None
     assert state_of(examined) is ApplicationState.REJECTED
 
 
-def test_what_is_unknown_is_not_found(empty_centre: Centre) -> None:
+def test_what_is_unknown_is_not_found(centre: Centre) -> None:
     for attempt in (
-        lambda: examine(empty_centre, "T2026-0009"),
-        lambda: approve(empty_centre, "T2026-0009"),
-        lambda: reject(empty_centre, ref="T2026-0009"),
+        lambda: examine(centre, "T2026-0009"),
+        lambda: approve(centre, "T2026-0009"),
+        lambda: reject(centre, ref="T2026-0009"),
     ):
         refused(NotFound, "ra.application.unknown", attempt)
     refused(
         NotFound,
         "ca.order.unknown",
-        lambda: empty_centre.examination.verify_order_now("T2026-0009.1"),
+        lambda: centre.examination.verify_order_now("T2026-0009.1"),
     )
 
 

@@ -21,18 +21,22 @@ from sqlmodel import select
 
 from ca.records import Certificate, Issuer, Revocation, revoked_of_issuer
 from crl.building import ListFacts, to_be_signed
-from crl.checking import check_list, crl_number, load_list, verify_list
+from crl.checking import crl_number, load_list, verify_facts, verify_list
+from crl.lists import Lists
 from crl.publishing import FolderPublisher, Publisher
 from crl.records import ListState, RevocationList, Scope, latest
 from pki.errors import InvalidInput, NotFound, Refused, Unavailable
+from pki.findings import Severity
 from pki.reasons import Reason, entry_der
-from pki.signing import assemble, sign
+from pki.signing import assemble, twin
+from policies.profiles import Profiles, shipped_profiles
 from tests import tiers
 from tests.flows.conftest import Centre
 from tests.flows.issuing import issue, refused, revoke
+from tests.flows.test_orders import ClosedBackend
 from tests.golden.test_certificates import sub_ca
 from tests.golden.test_lists import facts
-from tests.golden.vectors import NOW, private_key
+from tests.golden.vectors import NOW
 
 
 def numbers(rows: list[RevocationList]) -> list[tuple[str, str, int]]:
@@ -67,7 +71,7 @@ def test_first_lists_are_published_and_sound(centre: Centre) -> None:
     for row, (name, issuer_id) in zip(made, files.items(), strict=True):
         octets = (centre.folder / "public" / name).read_bytes()
         parsed = load_list(octets)
-        verify_list(parsed, issuer_certificate(centre, issuer_id))
+        verify_list(parsed, issuer_certificate(centre, issuer_id), "SHA-256")
         assert (parsed.last_update_utc, parsed.next_update_utc) == (
             centre.now,
             centre.now + timedelta(hours=96),
@@ -78,7 +82,7 @@ def test_first_lists_are_published_and_sound(centre: Centre) -> None:
         mode = (centre.folder / "public" / name).stat().st_mode
         assert stat.S_IMODE(mode) == 0o644
     with pytest.raises(Refused):
-        verify_list(published(centre, "sign.crl"), issuer_certificate(centre, "auth"))
+        verify_list(published(centre, "sign.crl"), issuer_certificate(centre, "auth"), "SHA-256")
     assert centre.lists.publish_certificates() == []
     (centre.folder / "public" / "root.cer").write_bytes(b"something else")
     assert centre.lists.publish_certificates() == ["root.cer"]
@@ -364,27 +368,95 @@ def test_a_key_that_is_not_the_cas_gives_no_list(centre: Centre) -> None:
     assert numbers(centre.lists.issue("sign", "SYSTEM")) == [("sign", "FULL", 2)]
 
 
-def test_every_fault_of_a_list_is_found() -> None:
+def test_a_list_is_what_went_into_it() -> None:
     sound = facts(sub_ca(), Scope.FULL, 7, entry_der(1, NOW, None))
 
     def parsed(made: ListFacts) -> x509.CertificateRevocationList:
-        body = to_be_signed(made)
-        key = private_key("sub")
-        return load_list(assemble(body, key.public_key(), sign(key, body)))
+        return load_list(twin(to_be_signed(made), made.public_key, made.hash_name))
 
-    assert check_list(parsed(sound), sound) == ()
-    late = NOW + timedelta(hours=96, seconds=1)
-    for code, made in (
-        ("H090", replace(sound, number=8)),
-        ("H091", replace(sound, next_update=late)),
-        ("H091", replace(sound, next_update=NOW)),
-        ("H093", replace(sound, scope=Scope.SARL)),
-        ("H096", replace(sound, entries=())),
-        ("H096", replace(sound, entries=(*sound.entries, *sound.entries))),
+    verify_facts(parsed(sound), sound)
+    for what, made in (
+        ("number", replace(sound, number=8)),
+        ("issuingDistributionPoint", replace(sound, scope=Scope.SARL)),
+        ("count of entries", replace(sound, entries=())),
+        ("count of entries", replace(sound, entries=(*sound.entries, *sound.entries))),
     ):
-        assert [finding.code for finding in check_list(parsed(made), sound)] == [code]
-    renamed = facts(sub_ca(5), Scope.FULL, 7, entry_der(1, NOW, None))
-    assert [finding.code for finding in check_list(parsed(renamed), sound)] == ["H090"]
+        refusal = refused(
+            Refused,
+            "crl.differs",
+            lambda made=made: verify_facts(parsed(made), sound),  # type: ignore[misc]
+        )
+        assert what in refusal.text
+
+
+def with_list_rule(centre: Centre, **rules: object) -> Lists:
+    """The service with another rule in the sub CAs' list profile, and no key within reach."""
+    shipped = shipped_profiles()
+    changed = shipped.crl("crl-sub-ca").model_copy(update=rules)
+    profiles = Profiles(shipped.certificates, {**shipped.lists, "crl-sub-ca": changed})
+    return replace(centre.lists, profiles=profiles, keys=ClosedBackend())
+
+
+def test_a_list_that_breaks_its_profile_never_reaches_the_ca_key(centre: Centre) -> None:
+    carrier = issue(centre)
+    revoke(centre, carrier)
+    validity = shipped_profiles().crl("crl-sub-ca").validity
+    reasons = shipped_profiles().crl("crl-sub-ca").reasons
+    for code, rule in (
+        ("H091", {"validity": validity.model_copy(update={"hours": 97})}),
+        ("H092", {"reasons": reasons.model_copy(update={"allowed": (1,)})}),
+    ):
+        lists = with_list_rule(centre, **rule)
+        refusal = refused(
+            Refused,
+            "crl.lint",
+            lambda lists=lists: lists.issue("sign", "SYSTEM"),  # type: ignore[misc]
+        )
+        assert isinstance(refusal, Refused)
+        errors = [one.code for one in refusal.findings if one.severity is Severity.ERROR]
+        assert errors == [code]
+    with centre.store.read() as tx:
+        state = text("SELECT number, state, list_der FROM revocation_list ORDER BY number")
+        assert tx.execute(state).all() == [(1, "NUMBERED", None), (2, "NUMBERED", None)]
+    assert numbers(centre.lists.issue("sign", "SYSTEM")) == [("sign", "FULL", 3)]
+
+
+def test_an_encoder_gone_wrong_gives_no_list(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is judged is compared with what went in, and what is signed with what was judged."""
+    unreachable = replace(centre.lists, keys=ClosedBackend())
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "crl.lists.to_be_signed",
+            lambda made: to_be_signed(replace(made, number=made.number + 1)),
+        )
+        refused(Refused, "crl.differs", lambda: unreachable.issue("sign", "SYSTEM"))
+    other = to_be_signed(facts(sub_ca(), Scope.FULL, 1))
+    with monkeypatch.context() as patch:
+        patch.setattr("crl.lists.assemble", lambda _, *parts: assemble(other, *parts))
+        refused(Refused, "crl.sign.differs", lambda: centre.lists.issue("sign", "SYSTEM"))
+    assert numbers(centre.lists.issue("sign", "SYSTEM")) == [("sign", "FULL", 3)]
+
+
+def test_the_judge_lets_warnings_pass(centre: Centre) -> None:
+    validity = shipped_profiles().crl("crl-sub-ca").validity
+    short = with_list_rule(centre, validity=validity.model_copy(update={"hours": 24}))
+    (made,) = replace(short, keys=centre.keys).issue("sign", "SYSTEM")
+    assert made.next_update == centre.now + timedelta(hours=24)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_key_identifier_of_a_list_follows_its_profile(centre: Centre, whole: bool) -> None:
+    rule = shipped_profiles().crl("crl-sub-ca").authority_key_identifier
+    changed = rule.model_copy(update={"issuer_and_serial": whole})
+    lists = with_list_rule(centre, authority_key_identifier=changed)
+    (made,) = replace(lists, keys=centre.keys).issue("sign", "SYSTEM")
+    extensions = load_list(made.list_der or b"").extensions
+    found = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    assert found.key_identifier
+    assert (found.authority_cert_serial_number is not None) is whole
+    assert (found.authority_cert_issuer is not None) is whole
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from ca.orders import file_carrier
+from ca.carriers import file_carrier
 from ca.records import CarrierKind
 from policies.profiles import Purpose
 from ra.revocation import Request

@@ -9,8 +9,7 @@ import pytest
 from asn1crypto import crl as asn1_crl
 
 from ca import records
-from ca.issuance import Issuance
-from ca.orders import card_carrier
+from ca.carriers import card_carrier
 from ca.records import Carrier, CertificateState
 from ca.revocation import RevocationOrder, living_certificates
 from keys.backend import KeySpec, PrivateKey
@@ -175,9 +174,7 @@ def test_a_reserved_row_counts_as_possibly_issued(centre: Centre) -> None:
     carrier = card_carrier("01", order.id)
     signing = prepare(centre, order.id, Purpose.SIGN, 1)
     centre.orders.issue(signing, order.id, Purpose.SIGN, carrier, batch)
-    issuance = Issuance(
-        centre.store, centre.trail, Unplugged(), centre.kind, centre.issuance.entropy
-    )
+    issuance = replace(centre.issuance, keys=Unplugged())
     auth = prepare(centre, order.id, Purpose.AUTH, 2)
     with pytest.raises(KeyboardInterrupt):
         replace(centre.orders, issuance=issuance).issue(

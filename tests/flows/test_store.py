@@ -6,12 +6,15 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
 from audit.trail import Event
-from ca.records import Holder
+from ca.issuers import issued_profiles
+from ca.records import Holder, issuers
 from pki.errors import Conflict, Unavailable
+from store import migrate
 from store.database import Store
 from store.migrate import differences, upgrade, verify_schema
 from tests.flows.conftest import Centre
@@ -109,6 +112,44 @@ def test_the_schema_is_the_records(empty_centre: Centre) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     refusal = refused(Conflict, "store.schema", lambda: verify_schema(empty_centre.store))
     assert "9999" in refusal.text
+
+
+ISSUER_0001 = (
+    "INSERT INTO issuer (id, ceremony_id, purpose, profile, crl_profile, subject_der, key_label,"
+    " cps_uri, crl_uri) VALUES (:id, 'c', :purpose, :profile, 'crl', :subject, :id, 'cps', 'crl')"
+)
+
+
+def test_a_store_of_the_first_schema_is_brought_forward(store_url: str) -> None:
+    """What its CAs issue by follows from their purpose, and their names stay as they were."""
+    store = Store(store_url)
+    config = migrate._config()
+    with store.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    with store.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO ceremony (id, title, script_sha256, started_at, transcript)"
+                " VALUES ('c', 't', 's', '2026-11-21 00:00:00', '{}')"
+            )
+        )
+        for name, purpose in (("root", None), ("sign", "SIGN"), ("auth", "AUTH")):
+            values = {"id": name, "purpose": purpose, "profile": name, "subject": name.encode()}
+            connection.execute(text(ISSUER_0001), values)
+    refusal = refused(Conflict, "store.schema", lambda: verify_schema(store))
+    assert "0001" in refusal.text
+    upgrade(store)
+    verify_schema(store)
+    assert differences(store, SQLModel.metadata) == []
+    with store.read() as tx:
+        found = {one.id: (issued_profiles(one), one.japanese_names) for one in issuers(tx)}
+    assert found == {
+        "root": ((), True),
+        "sign": (("ee-sign",), True),
+        "auth": (("ee-auth",), True),
+    }
+    store.close()
 
 
 def test_an_empty_database_has_no_schema(store_url: str) -> None:

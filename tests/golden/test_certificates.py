@@ -10,13 +10,20 @@ from asn1crypto import x509 as asn1
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ca.building import IssuerFacts, Period, end_entity_twin, root_twin, sub_ca_twin
+from ca.building import (
+    IssuerFacts,
+    Period,
+    Wanted,
+    certificate_twin,
+    issuer_facts,
+    own_facts,
+)
 from ca.ceremonies import ca_period
-from ca.dossier import Content, current_profiles
+from ca.dossier import Content
 from ca.orders import end_entity_period
 from pki.names import distinguished_name
 from pki.signing import assemble, sign
-from policies.profiles import Purpose, certificate_profile
+from policies.profiles import Purpose, shipped_profiles
 from policies.site import SiteKind
 from tests.golden.vectors import (
     COMMON_NAME,
@@ -61,7 +68,7 @@ CONTENT = Content(
     japanese_organization="DEMO 見本病院",
     japanese_name="山田　太郎",
     roles=("Medical Doctor",),
-    profiles=current_profiles(),
+    profiles={},
     validity_years=5,
 )
 SIGN_POLICY = "2a830886910f010501010001"
@@ -74,51 +81,54 @@ DOCTOR = (
 
 
 def root(serial: int = 1) -> x509.Certificate:
-    twin = root_twin(
-        certificate_profile("root"),
+    wanted = Wanted(
         ROOT_NAME,
-        JAPANESE_NAME,
-        "http://repository.test/rarl.crl",
         private_key("root").public_key(),
         serial,
         ca_period(NOW, 30),
+        JAPANESE_NAME,
     )
-    return finished(twin, "root")
+    uri = "http://repository.test/rarl.crl"
+    facts = own_facts(wanted, "http://repository.test/", uri, "SHA-256")
+    return made("root", facts, wanted, "root")
 
 
 def sub_ca(serial: int = 4) -> x509.Certificate:
-    twin = sub_ca_twin(
-        certificate_profile("sub-ca-sign"),
-        IssuerFacts(root(), "http://repository.test/", "http://repository.test/sarl.crl"),
-        SUB_NAME,
-        private_key("sub").public_key(),
-        serial,
-        ca_period(NOW, 20),
-        SiteKind.TRAINING,
-    )
-    return finished(twin, "root")
+    wanted = Wanted(SUB_NAME, private_key("sub").public_key(), serial, ca_period(NOW, 20))
+    uri = "http://repository.test/sarl.crl"
+    facts = issuer_facts(root(), "http://repository.test/", uri, "SHA-256")
+    return made("sub-ca-sign", facts, wanted, "root")
 
 
 def person(
     purpose: Purpose, content: Content = CONTENT, kind: SiteKind = SiteKind.TRAINING
 ) -> x509.Certificate:
-    twin = end_entity_twin(
-        certificate_profile(f"ee-{purpose.lower()}"),
-        IssuerFacts(sub_ca(), "http://repository.test/cps/", "http://repository.test/sign.crl"),
-        content,
+    wanted = Wanted(
+        content.subject(),
         private_key("person").public_key(),
         0x83E3,
         end_entity_period(NOW, content.validity_years),
-        kind,
+        content.alternative_name(),
+        content.roles,
     )
-    return finished(twin, "sub")
+    uri = "http://repository.test/sign.crl"
+    facts = issuer_facts(sub_ca(), "http://repository.test/cps/", uri, "SHA-256")
+    return made(f"ee-{purpose.lower()}", facts, wanted, "sub", kind)
 
 
-def finished(twin: x509.Certificate, issuer: str) -> x509.Certificate:
-    key = private_key(issuer)
-    signature = sign(key, twin.tbs_certificate_bytes)
+def made(
+    profile_id: str,
+    facts: IssuerFacts,
+    wanted: Wanted,
+    signer: str,
+    kind: SiteKind = SiteKind.TRAINING,
+) -> x509.Certificate:
+    """The certificate by a shipped profile, signed with one of the fixed keys."""
+    twin = certificate_twin(shipped_profiles().certificate(profile_id), facts, wanted, kind)
+    key, body = private_key(signer), twin.tbs_certificate_bytes
+    signature = sign(key, body, facts.hash_name)
     return x509.load_der_x509_certificate(
-        assemble(twin.tbs_certificate_bytes, key.public_key(), signature)
+        assemble(body, key.public_key(), signature, facts.hash_name)
     )
 
 

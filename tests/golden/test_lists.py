@@ -30,7 +30,7 @@ ENTRY_PLAIN = "3012 0201 6f 170d 3236313132313033303030305a"
 
 
 def facts(issuer: x509.Certificate, scope: Scope, number: int, *entries: bytes) -> ListFacts:
-    return ListFacts(issuer, scope, number, NOW, NOW + timedelta(hours=96), entries)
+    return ListFacts(issuer, scope, number, NOW, NOW + timedelta(hours=96), entries, "SHA-256")
 
 
 def extension(oid: str, value: str, critical: str = "") -> str:
@@ -104,7 +104,7 @@ def test_the_whole_list_is_read_by_others() -> None:
     entry = entry_der(0x83E3, NOW, Reason.CESSATION_OF_OPERATION)
     body = to_be_signed(facts(sub_ca(), Scope.FULL, 7, entry))
     key = private_key("sub")
-    octets = assemble(body, key.public_key(), sign(key, body))
+    octets = assemble(body, key.public_key(), sign(key, body, "SHA-256"), "SHA-256")
     parsed = load_list(octets)
     assert parsed.is_signature_valid(key.public_key())
     found = parsed.get_revoked_certificate_by_serial_number(0x83E3)

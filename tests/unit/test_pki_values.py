@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import permutations, product
 
 import pytest
 from asn1crypto import core
@@ -310,29 +311,38 @@ def test_a_damaged_request_is_read_or_refused(changes: list[tuple[int, int]]) ->
 
 
 def test_signatures_verify_by_their_own_key_only() -> None:
-    for key in (private_key("root"), ec.generate_private_key(ec.SECP384R1())):
-        signature = signing.sign(key, b"body")
-        signing.verify_signature(key.public_key(), signature, b"body")
+    names: tuple[signing.HashName, ...] = ("SHA-256", "SHA-384")
+    keys: tuple[signing.IssuerPrivateKey, ...] = (
+        private_key("root"),
+        ec.generate_private_key(ec.SECP384R1()),
+    )
+    for key, (name, other) in product(keys, permutations(names)):
+        signature = signing.sign(key, b"body", name)
+        signing.verify_signature(key.public_key(), signature, b"body", name)
         for wrong in (
-            (private_key("sub").public_key(), signature, b"body"),
-            (key.public_key(), signature, b"other"),
-            (key.public_key(), signature[:-1] + bytes((signature[-1] ^ 1,)), b"body"),
-            (key.public_key(), b"", b"body"),
+            (private_key("sub").public_key(), signature, b"body", name),
+            (key.public_key(), signature, b"other", name),
+            (key.public_key(), signature[:-1] + bytes((signature[-1] ^ 1,)), b"body", name),
+            (key.public_key(), b"", b"body", name),
+            (key.public_key(), signature, b"body", other),
         ):
             with pytest.raises(Refused) as refusal:
                 signing.verify_signature(*wrong)
             assert refusal.value.code == "pki.signature.invalid"
 
 
-def test_an_rsa_signature_is_pkcs1_with_sha256() -> None:
+def test_an_rsa_signature_is_pkcs1_with_the_hash() -> None:
     key = private_key("root")
-    wanted = key.sign(b"body", padding.PKCS1v15(), hashes.SHA256())
-    assert signing.sign(key, b"body") == wanted
+    for name, algorithm in (("SHA-256", hashes.SHA256()), ("SHA-384", hashes.SHA384())):
+        wanted = key.sign(b"body", padding.PKCS1v15(), algorithm)
+        assert signing.sign(key, b"body", name) == wanted  # type: ignore[arg-type]
 
 
 def test_other_kinds_of_keys_verify_nothing() -> None:
     with pytest.raises(InvalidInput) as refusal:
-        signing.verify_signature(ed25519.Ed25519PrivateKey.generate().public_key(), b"", b"")
+        signing.verify_signature(
+            ed25519.Ed25519PrivateKey.generate().public_key(), b"", b"", "SHA-256"
+        )
     assert refusal.value.code == "pki.key.type"
 
 
@@ -340,13 +350,13 @@ def test_the_placeholder_holds_nothing_and_has_the_right_length() -> None:
     real = private_key("root")
     placeholder = signing.placeholder_key(real.public_key())
     assert placeholder.public_key() == real.public_key()
-    assert len(placeholder.sign(b"")) == len(signing.sign(real, b""))  # type: ignore[call-arg]
+    assert len(placeholder.sign(b"")) == len(signing.sign(real, b"", "SHA-256"))  # type: ignore[call-arg]
     for name in ("private_numbers", "private_bytes", "decrypt", "exchange"):
         with pytest.raises(TypeError):
             getattr(placeholder, name)()
     curve = ec.generate_private_key(ec.SECP256R1())
     length = len(signing.placeholder_key(curve.public_key()).sign(b"", ec.ECDSA(hashes.SHA256())))  # type: ignore[call-arg, arg-type]
-    assert abs(length - len(signing.sign(curve, b""))) <= 3
+    assert abs(length - len(signing.sign(curve, b"", "SHA-256"))) <= 3
 
 
 def test_a_twin_has_the_bytes_that_are_signed() -> None:
@@ -363,8 +373,26 @@ def test_a_twin_has_the_bytes_that_are_signed() -> None:
     twin = builder.sign(signing.placeholder_key(key.public_key()), hashes.SHA256())
     signed = builder.sign(key, hashes.SHA256())
     assert twin.tbs_certificate_bytes == signed.tbs_certificate_bytes
+    body = twin.tbs_certificate_bytes
     assembled = signing.assemble(
-        twin.tbs_certificate_bytes, key.public_key(), signing.sign(key, twin.tbs_certificate_bytes)
+        body, key.public_key(), signing.sign(key, body, "SHA-256"), "SHA-256"
     )
     assert assembled == signed.public_bytes(Encoding.DER)
     assert set(twin.signature) == {0}
+    assert signing.twin(body, key.public_key(), "SHA-256") == twin.public_bytes(Encoding.DER)
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "wanted"),
+    [
+        (private_key("root"), "SHA-256", "300d06092a864886f70d01010b0500"),
+        (private_key("root"), "SHA-384", "300d06092a864886f70d01010c0500"),
+        (ec.generate_private_key(ec.SECP256R1()), "SHA-256", "300a06082a8648ce3d040302"),
+        (ec.generate_private_key(ec.SECP384R1()), "SHA-384", "300a06082a8648ce3d040303"),
+    ],
+)
+def test_algorithm_identifiers(
+    key: signing.IssuerPrivateKey, name: signing.HashName, wanted: str
+) -> None:
+    """NULL parameters for RSA (RFC 4055 section 5), none for ECDSA (RFC 5758 section 3.2)."""
+    assert signing.algorithm_der(key.public_key(), name).hex() == wanted

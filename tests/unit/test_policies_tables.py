@@ -1,4 +1,4 @@
-"""Strict reading of data files; grounds, roles, profiles, DEMO marks."""
+"""Strict reading of data files; grounds, roles, DEMO marks."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Literal
 import pytest
 from cryptography import x509
 
-from pki.errors import InvalidInput, NotFound, Refused
+from pki.errors import InvalidInput, Refused
 from pki.names import distinguished_name
 from pki.reasons import Reason
 from policies.grounds import ground, grounds, reason_on_list
-from policies.profiles import Level, Purpose, certificate_profile, crl_profile, policy_data
 from policies.roles import Role, conflicting_pair, japanese_name
 from policies.schema import Strict, load_toml
 from policies.site import SiteKind, verify_demo_marks
@@ -182,45 +181,3 @@ def assert_refused(kind: SiteKind, name: x509.Name) -> None:
     with pytest.raises(Refused) as refusal:
         verify_demo_marks(kind, name)
     assert refusal.value.code == "policies.demo_mark"
-
-
-def test_profiles_of_the_four_kinds() -> None:
-    policy = {
-        "sub-ca-sign": "1.2.392.100495.1.5.1.1.",
-        "sub-ca-auth": "1.2.392.100495.1.5.1.2.",
-        "ee-sign": "1.2.392.100495.1.5.1.1.",
-        "ee-auth": "1.2.392.100495.1.5.1.2.",
-    }
-    for profile_id, arc in policy.items():
-        profile = certificate_profile(profile_id)
-        assert profile.id == profile_id
-        assert profile.certificate_policies is not None
-        assert profile.certificate_policies.oid(SiteKind.PRODUCTION) == arc + "3.1"
-        for kind in (SiteKind.TRIAL, SiteKind.TRAINING):
-            assert profile.certificate_policies.oid(kind) == arc + "0.1"
-        purpose = Purpose.SIGN if "sign" in profile_id else Purpose.AUTH
-        assert profile.purpose is purpose
-    root = certificate_profile("root")
-    assert (root.level, root.purpose, root.certificate_policies) == (Level.ROOT, None, None)
-    assert crl_profile("crl-root").scopes == ("RARL", "SARL")
-    assert crl_profile("crl-sub-ca").validity_hours == 96
-
-
-@pytest.mark.parametrize("profile_id", ["", "nothing", "../grounds", "root.toml", "crl-root\0"])
-def test_an_unknown_profile(profile_id: str) -> None:
-    with pytest.raises(NotFound) as refusal:
-        certificate_profile(profile_id)
-    assert "ee-sign" in refusal.value.hint
-
-
-def test_a_list_profile_is_no_certificate_profile() -> None:
-    with pytest.raises(InvalidInput):
-        certificate_profile("crl-root")
-    with pytest.raises(InvalidInput):
-        crl_profile("root")
-
-
-def test_every_rule_of_the_profiles_has_a_source() -> None:
-    for profile_id in ("root", "sub-ca-sign", "sub-ca-auth", "ee-sign", "ee-auth"):
-        text = policy_data(f"profiles/{profile_id}.toml").decode()
-        assert text.count("\n[") == text.count("\nsource = ") == text.count("\nfirm = ")

@@ -1,0 +1,94 @@
+"""The CAs of the site: which one issues by which profile, and with which hash it signs."""
+
+from __future__ import annotations
+
+import json
+
+from cryptography import x509
+
+from ca import records
+from ca.dossier import Offer
+from ca.records import CarrierKind, Issuer
+from pki.errors import Conflict, InvalidInput, NotFound
+from pki.signing import HashName
+from policies.profiles import CertificateProfile, Holder, Profiles, Purpose
+from store.database import Transaction
+
+
+def issuer_certificate(issuer: Issuer) -> x509.Certificate:
+    """Return the issuer's own certificate; raises ``Conflict`` before it has one."""
+    if issuer.certificate_der is None:
+        raise Conflict(
+            "ca.issuer.unfinished",
+            f"the CA {issuer.id} has no certificate yet",
+            "Run its ceremony file again: it continues where it stopped.",
+        )
+    return x509.load_der_x509_certificate(issuer.certificate_der)
+
+
+def signing_hash(issuer: Issuer, profiles: Profiles) -> HashName:
+    """Return the hash under everything that the CA signs."""
+    rule = profiles.certificate(issuer.profile).signature
+    if rule is None:
+        raise InvalidInput("ca.issuer.profile", f"{issuer.profile} is not a profile for a CA")
+    return rule.hash
+
+
+def issued_profiles(issuer: Issuer) -> tuple[str, ...]:
+    """Return the ids of the end-entity profiles that the CA issues by, preferred ones first."""
+    return tuple(json.loads(issuer.issues))
+
+
+def find_issuer(tx: Transaction, issuer_id: str) -> Issuer:
+    """Return the CA, or raise ``NotFound``."""
+    issuer = tx.get(Issuer, issuer_id)
+    if issuer is None:
+        raise NotFound("ca.issuer.unknown", f"there is no CA {issuer_id!r}", "See `hpki ca list`.")
+    return issuer
+
+
+def issuer_for(tx: Transaction, profile_id: str) -> Issuer:
+    """Return the newest CA that issues by the profile, or raise ``NotFound``."""
+    for issuer in records.newest_issuers(tx):
+        if profile_id in issued_profiles(issuer):
+            return issuer
+    raise _nobody(f"by the profile {profile_id}")
+
+
+def offer_to_persons(tx: Transaction, profiles: Profiles, carrier: CarrierKind) -> Offer:
+    """Return what a person gets on the carrier: for each purpose one profile of its newest CA.
+
+    A purpose whose CAs issue nothing there is left out. Raises ``NotFound`` if that leaves none,
+    ``Conflict`` for a CA whose ceremony broke while no other serves the purpose.
+    """
+    found: dict[Purpose, CertificateProfile] = {}
+    issuers = records.newest_issuers(tx)
+    for purpose in Purpose:
+        for issuer in issuers:
+            fitting = _fitting(issuer, profiles, carrier) if issuer.purpose is purpose else None
+            if fitting is not None:
+                issuer_certificate(issuer)
+                found[purpose] = fitting
+                break
+    if not found:
+        raise _nobody(f"to persons on a {carrier}")
+    return Offer(
+        {purpose: profile.reference for purpose, profile in found.items()},
+        min(profile.validity.whole_years for profile in found.values()),
+    )
+
+
+def _fitting(issuer: Issuer, profiles: Profiles, carrier: CarrierKind) -> CertificateProfile | None:
+    for profile_id in issued_profiles(issuer):
+        profile = profiles.certificate(profile_id)
+        if profile.holder is Holder.PERSON and carrier.value in profile.carriers:
+            return profile
+    return None
+
+
+def _nobody(what: str) -> NotFound:
+    return NotFound(
+        "ca.issuer.none",
+        f"no CA issues {what}",
+        "Hold the key ceremony first: `hpki ca ceremony FILE`.",
+    )
