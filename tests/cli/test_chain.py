@@ -30,7 +30,8 @@ def test_the_plan_of_a_ceremony_changes_nothing(story: Story) -> None:
     assert story.heads["ceremony plan"] == story.heads["init"]
     plan = story.said["ceremony plan"].json
     assert [row["id"] for row in plan] == ["root", "sign", "auth"]
-    assert set(plan[0]) == {"id", "issuer", "profile", "key", "subject"}
+    assert set(plan[0]) == {"id", "issuer", "profile", "key", "issues", "subject"}
+    assert [row["issues"] for row in plan] == [[], ["ee-sign"], ["ee-auth"]]
 
 
 def test_the_ceremony_lists_its_cas_and_names_its_transcript(story: Story) -> None:

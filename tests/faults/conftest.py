@@ -15,6 +15,6 @@ __all__ = ["centre", "database", "moulds"]
 @pytest.fixture
 def file_centre(moulds: Moulds, tmp_path: Path) -> Iterator[Centre]:  # noqa: F811
     """A centre that has held its key ceremony, on SQLite."""
-    made = moulds.copy(tmp_path, None, ceremony=True)
+    made = moulds.copy(tmp_path, None)
     yield made
     made.store.close()
