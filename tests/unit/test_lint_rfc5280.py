@@ -304,6 +304,25 @@ def test_a_policy_mapped_from_any() -> None:
     assert said_of(mapped, "foreign-ca") == []
 
 
+def test_mappings_without_certificate_policies() -> None:
+    def bare(draft: Draft) -> None:
+        draft.drop(oids.CERTIFICATE_POLICIES)
+        pair = sequence(oid(POLICY), oid(OTHER_POLICY))
+        draft.add(oids.POLICY_MAPPINGS, sequence(pair), critical=True)
+
+    assert said_of(bare, "foreign-ca") == ["R245 WARNING"]
+
+
+def test_an_empty_subject_excuses_subject_alt_name_alone() -> None:
+    def nameless(draft: Draft) -> None:
+        draft.field("subject").children = []
+        draft.critical(oids.SUBJECT_ALT_NAME, True)
+        name = sequence(Node(0x86, b"http://www.example.jp/"))
+        draft.add(oids.ISSUER_ALT_NAME, name, critical=True)
+
+    assert said_of(nameless) == ["R203 WARNING"]
+
+
 def qualified(qualifier: str, value: Node, policy: str = POLICY) -> Callable[[Draft], None]:
     tree = sequence(sequence(oid(policy), sequence(sequence(oid(qualifier), value))))
     return lambda draft: draft.put(oids.CERTIFICATE_POLICIES, tree)
