@@ -1,28 +1,40 @@
 """The trail: append in the transaction of the change, verify as an outsider would.
 
-Each entry is one RFC 8785 object with its predecessor's hash; ``hash`` is the SHA-256 of those
-octets; the first entry's predecessor is 64 zeros. Entries name changed fields and hold salted
-digests, never values, secrets or keys.
+Entries name changed fields and hold salted digests, never values, secrets or keys. See
+``audit/chain.py`` for how they are chained.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from operator import itemgetter
+from typing import Any
 
 from audit import records
 from audit.canonical import canonical_json, digest
-from audit.records import TrailEntry, TrailHead
-from pki.errors import Conflict, InvalidInput, NotFound, Refused
+from audit.chain import (
+    CLOCK_STEP,
+    MAX_ENTRY_OCTETS,
+    START,
+    Chain,
+    Head,
+    broken,
+)
+from audit.records import Criteria, TrailEntry
+from pki.errors import Conflict, InvalidInput, NotFound, Unavailable
 from pki.validity import Clock, rfc3339, whole_seconds
 from policies.site import SiteKind
 from store.database import Store, Transaction
 
-_FIRST = "0" * 64
+__all__ = ["Criteria", "Event", "Trail"]
+
 _PAGE = 1000
-_ANCHOR = re.compile(r"[0-9]{1,18}:[0-9a-f]{64}")
+_DRIFT = timedelta(seconds=60)
+_NEWEST = "audit.newest"
+_REPEATED = itemgetter("code", "outcome", "actor_id", "co_actor_id", "object_type", "object_id")
+"""What the columns of ``records.contents`` repeat, in their order."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +56,11 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Head:
-    """The newest entry: its position (0 for an empty trail) and hash."""
+class _Newest:
+    """The newest entry as the transaction that holds the head's lock knows it."""
 
-    seq: int
-    hash: str
+    head: Head
+    at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -63,28 +75,60 @@ class Trail:
         """Make the head and the first entry; the site's kind is fixed from here on."""
         if records.head(tx) is not None:
             raise Conflict("audit.site.exists", "the store holds a site already")
-        tx.add(TrailHead(id=1, site_id=site_id, site_kind=kind, seq=0, hash=_FIRST))
-        tx.flush()
+        records.add_head(tx, site_id, kind, START.hash)
         self.append(tx, Event("LOG.START", "site", site_id, detail={"kind": str(kind)}))
+
+    def head(self, tx: Transaction, *, lock: bool = False) -> Head:
+        """Return the newest entry, one that this transaction appended too.
+
+        With ``lock`` nobody else appends until the transaction ends.
+        """
+        if lock or _NEWEST in tx.info:
+            return _locked(tx).head
+        row = _head(tx)
+        return Head(row.seq, row.hash)
 
     def position(self, tx: Transaction, *, lock: bool = True) -> int:
         """Return the newest entry's position, locked until the transaction ends if asked."""
-        return _head(tx, lock=lock).seq
+        return self.head(tx, lock=lock).seq
 
     def append(self, tx: Transaction, event: Event) -> int:
         """Write one entry and return its position.
 
         The head stays locked until the transaction ends: call it after the transaction's other
-        writes. Raises ``NotFound`` when there is no site.
+        writes. Times never run back: with the clock up to 60 s behind the newest entry the entry
+        takes that one's time, with more it raises ``Unavailable``; only CLOCK.STEP is entered with
+        the clock's time whatever it is. Raises ``NotFound`` when there is no site, ``InvalidInput``
+        for an entry of more than 64 KiB.
         """
         tx.flush()
-        head = _head(tx, lock=True)
-        now = whole_seconds(self.clock())
-        seq = head.seq + 1
+        newest = _locked(tx)
+        at = _entry_time(event, whole_seconds(self.clock()), newest.at)
+        seq = newest.head.seq + 1
+        body = self._body(event, seq, at, newest.head.hash)
+        head = Head(seq, digest(body))
+        values = {
+            "seq": seq,
+            "at": at,
+            "code": event.code,
+            "outcome": event.outcome,
+            "actor": event.actor,
+            "co_actor": event.co_actor,
+            "object_type": event.object_type,
+            "object_id": event.object_id,
+            "body": body.decode(),
+            "hash": head.hash,
+        }
+        if not records.add_entry(tx, values, newest.head.seq):
+            raise Conflict("audit.head.moved", "the trail's head moved during the transaction")
+        tx.info[_NEWEST] = _Newest(head, at)
+        return seq
+
+    def _body(self, event: Event, seq: int, at: datetime, previous: str) -> bytes:
         body = canonical_json(
             {
                 "seq": seq,
-                "ts": rfc3339(now),
+                "ts": rfc3339(at),
                 "code": event.code,
                 "outcome": event.outcome,
                 "actor_id": event.actor,
@@ -94,101 +138,97 @@ class Trail:
                 "object_type": event.object_type,
                 "object_id": event.object_id,
                 "detail": event.detail,
-                "prev_hash": head.hash,
+                "prev_hash": previous,
             }
         )
-        entry = TrailEntry(
-            seq=seq,
-            at=now,
-            code=event.code,
-            object_type=event.object_type,
-            object_id=event.object_id,
-            body=body.decode(),
-            hash=digest(body),
-        )
-        tx.add(entry)
-        head.seq, head.hash = seq, entry.hash
-        tx.flush()
-        return seq
+        if len(body) > MAX_ENTRY_OCTETS:
+            raise InvalidInput(
+                "audit.entry.size", f"an entry of {event.code} would have {len(body)} octets"
+            )
+        return body
 
     def site(self, tx: Transaction) -> tuple[str, SiteKind]:
         """Return the site's id and kind; raises ``NotFound`` before ``open_site``."""
         head = _head(tx)
         return head.site_id, head.site_kind
 
-    def verify(self, anchor: Head | None = None) -> Head:
+    def verify(
+        self,
+        anchors: Sequence[Head] = (),
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Head:
         """Return the head of a trail that is whole.
 
-        Raises ``Refused`` at the first gap, wrong predecessor or changed content, at a tail cut
-        before the head or before ``anchor``, and where the anchor's hash is another one.
+        ``progress`` is called with the entries verified so far and all there are. Raises
+        ``Refused`` at the first fault: those of ``Chain``, and columns that differ from the body.
         """
+        chain = Chain(anchors)
         with self.store.read() as tx:
-            head = _head(tx)
-            last = Head(0, _FIRST)
-            while page := records.entries(tx, last.seq, _PAGE):
-                for entry in page:
-                    last = _verify_entry(entry, last)
-                    if anchor is not None and anchor.seq == last.seq and anchor != last:
-                        raise Refused(
-                            "audit.anchor.differs",
-                            f"entry {last.seq} is not the one the anchor names",
-                            "The trail was rewritten: keep the store and call the auditor.",
-                        )
-            if last != Head(head.seq, head.hash):
-                raise _broken(last.seq + 1, "the tail was cut or the head changed")
-            if anchor is not None and anchor.seq > last.seq:
-                raise _broken(last.seq + 1, f"the anchor names entry {anchor.seq}")
-            return last
+            row = _head(tx)
+            while page := records.contents(tx, chain.last.seq, _PAGE):
+                for content in page:
+                    _verify_content(chain, content)
+                if progress is not None:
+                    progress(chain.last.seq, row.seq)
+            return chain.finish(Head(row.seq, row.hash))
+
+    def entry(self, tx: Transaction, seq: int) -> TrailEntry | None:
+        """Return the entry at a position."""
+        return records.entry(tx, seq)
+
+    def newest(self, tx: Transaction, codes: Collection[str], after: int = 0) -> int:
+        """Return the position of the newest entry above ``after`` with one of the codes, or 0."""
+        return records.newest_of(tx, codes, after)
 
     def page(self, after: int, limit: int, code: str | None = None) -> list[TrailEntry]:
         """Return entries with a position above ``after``, of one code or of all."""
+        return self.search(Criteria(code=code), after, limit)
+
+    def search(self, wanted: Criteria, after: int = 0, limit: int = _PAGE) -> list[TrailEntry]:
+        """Return up to ``limit`` entries that fit, above ``after``, oldest first."""
         with self.store.read() as tx:
-            return records.entries(tx, after, limit, code)
+            return records.search(tx, wanted, after, limit)
 
 
-def _head(tx: Transaction, *, lock: bool = False) -> TrailHead:
+def _head(tx: Transaction, *, lock: bool = False) -> Any:
     head = records.head(tx, lock=lock)
     if head is None:
         raise NotFound("audit.site.none", "the store holds no site", "Run `hpki init` first.")
     return head
 
 
-def parse_anchor(text: str) -> Head:
-    """Return the head written as ``SEQ:HASH``; raises ``InvalidInput``."""
-    if not _ANCHOR.fullmatch(text):
-        raise InvalidInput(
-            "audit.anchor.form",
-            f"{text!r} is no anchor",
-            "Give it as SEQ:HASH, as `hpki audit verify` prints it.",
+def _locked(tx: Transaction) -> _Newest:
+    if _NEWEST not in tx.info:
+        row = _head(tx, lock=True)
+        tx.info[_NEWEST] = _Newest(Head(row.seq, row.hash), records.time_of(tx, row.seq))
+    newest: _Newest = tx.info[_NEWEST]
+    return newest
+
+
+def _entry_time(event: Event, now: datetime, newest: datetime | None) -> datetime:
+    if newest is None or now >= newest or event.code == CLOCK_STEP:
+        return now
+    if newest - now > _DRIFT:
+        raise Unavailable(
+            "audit.clock",
+            f"the clock says {rfc3339(now)}, but the newest entry is of {rfc3339(newest)}",
+            "Set the clock right. If the newest entry's time is the wrong one, two operators "
+            "enter that with `hpki audit clock-step`.",
         )
-    seq, _, value = text.partition(":")
-    return Head(int(seq), value)
+    return newest
 
 
-def _broken(seq: int, what: str) -> Refused:
-    return Refused(
-        "audit.trail.broken",
-        f"the trail is broken at entry {seq}: {what}",
-        "Keep the store as it is and call the auditor.",
-    )
+def _verify_content(chain: Chain, content: Any) -> None:
+    text = content[1]
+    if not isinstance(text, str):
+        raise chain.broken("its content was changed")
+    body = chain.take(content[0], text.encode(), content[2])
+    if not _is_time(content[3], body["ts"]) or content[4:] != _REPEATED(body):
+        raise broken(content[0], "its columns differ from its content")
 
 
-def _verify_entry(entry: TrailEntry, last: Head) -> Head:
-    expected = last.seq + 1
-    if entry.seq != expected:
-        raise _broken(expected, f"it is missing, the next is {entry.seq}")
-    octets = entry.body.encode()
-    if digest(octets) != entry.hash:
-        raise _broken(expected, "its content was changed")
-    try:
-        body = json.loads(octets)
-        columns = (body["seq"], body["ts"], body["code"], body["object_type"], body["object_id"])
-        predecessor = body["prev_hash"]
-    except (ValueError, KeyError, TypeError):
-        raise _broken(expected, "its content is not an entry") from None
-    if predecessor != last.hash:
-        raise _broken(expected, "its predecessor is another one")
-    shown = (entry.seq, rfc3339(entry.at), entry.code, entry.object_type, entry.object_id)
-    if columns != shown:
-        raise _broken(expected, "its columns differ from its content")
-    return Head(entry.seq, entry.hash)
+def _is_time(at: object, ts: str) -> bool:
+    """Whether a time column holds the moment: as SQLite's text or as PostgreSQL's value."""
+    if isinstance(at, datetime):
+        return at.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z" == ts
+    return at == f"{ts[:10]} {ts[11:19]}.000000"

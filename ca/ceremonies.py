@@ -11,6 +11,7 @@ from datetime import datetime
 from audit.canonical import canonical_json
 from audit.trail import Event, Trail
 from ca import records
+from ca.authorities import consent, issuer_row
 from ca.building import Period, Wanted, spki_der, twin_of
 from ca.ceremony_file import CaScript, CeremonyScript, load_script
 from ca.issuance import Acting, Issuance, Prepared
@@ -18,10 +19,9 @@ from ca.issuers import issuer_certificate, signing_hash
 from ca.records import Ceremony, Certificate, CertificateState, Issuer
 from keys.backend import KeySpec, PrivateKey
 from operators.directory import Directory
-from operators.statements import Decision, Signer, StatementType
+from operators.statements import Signer
 from pki.errors import Conflict, Refused
 from pki.validity import Clock, end_after_years, japan_date, rfc3339, whole_seconds
-from policies.profiles import Profiles
 from policies.roles import Role
 from policies.site import SiteKind, verify_demo_marks
 from store.database import Store, Transaction
@@ -31,7 +31,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Officiants:
-    """Who holds the ceremony: two custodians or more, and a witness, all different people."""
+    """Who holds the ceremony: the custodians and a witness, all different people."""
 
     custodians: Sequence[Signer]
     witness: Signer
@@ -71,57 +71,60 @@ class Ceremonies:
 
     def _open(self, script: CeremonyScript, octets: bytes, people: Officiants) -> Ceremony:
         sha256 = hashlib.sha256(octets).hexdigest()
-        names = {signer.operator_id for signer in (*people.custodians, people.witness)}
-        if len(people.custodians) < 2 or len(names) != len(people.custodians) + 1:
-            raise Refused(
-                "ca.ceremony.people",
-                "a ceremony needs two custodians and a witness, all different people",
-            )
+        self._verify_people(people)
         with self.store.begin() as tx:
             found = tx.get(Ceremony, sha256[:16])
             if found is not None and found.ended_at is not None:
                 raise Conflict("ca.ceremony.done", "this ceremony file was carried out already")
-            statements = [
-                self.directory.state(tx, signer, _consent(sha256, role)).id
-                for signer, role in _roles(people)
-            ]
-            present = _participants(people, statements)
-            if found is None:
-                found = self._begin(tx, script, sha256, present)
-            else:
-                found.transcript = _resumed(found.transcript, present)
-            self.trail.append(
-                tx,
-                Event(
-                    "KEY.ACTIVATE",
-                    "ceremony",
-                    found.id,
-                    actor=people.custodians[0].operator_id,
-                    actor_role=Role.KEY_CUSTODIAN,
-                    co_actor=people.custodians[1].operator_id,
-                    detail={"script": sha256, "statements": statements},
-                ),
+            self.directory.verify_policy(tx)
+            event = Event(
+                "KEY.ACTIVATE",
+                "ceremony",
+                sha256[:16],
+                actor=people.custodians[0].operator_id,
+                actor_role=Role.KEY_CUSTODIAN,
+                co_actor=people.custodians[1].operator_id,
+                detail={"script": sha256},
             )
+            consents = [(signer, consent(sha256, role)) for signer, role in _roles(people)]
+            kept = self.directory.state(tx, event, *consents)
+            present = _participants(people, [statement.id for statement in kept])
+            if found is None:
+                return self._begin(tx, script, octets, present)
+            found.transcript = _resumed(found.transcript, present)
             return found
+
+    def _verify_people(self, people: Officiants) -> None:
+        """Want as many custodians as the role table says, and a witness, all different people."""
+        names = {signer.operator_id for signer in (*people.custodians, people.witness)}
+        wanted = self.directory.table.custodians.present
+        if len(people.custodians) < wanted or len(names) != len(people.custodians) + 1:
+            raise Refused(
+                "ca.ceremony.people",
+                f"a ceremony needs {wanted} custodians and a witness, all different people",
+                f"The role table {self.directory.table.reference} wants it.",
+            )
 
     def _begin(
         self,
         tx: Transaction,
         script: CeremonyScript,
-        sha256: str,
+        octets: bytes,
         participants: list[dict[str, str]],
     ) -> Ceremony:
+        sha256 = hashlib.sha256(octets).hexdigest()
         ceremony = Ceremony(
             id=sha256[:16],
             title=script.title,
             script_sha256=sha256,
+            script=octets.decode(),
             started_at=whole_seconds(self.clock()),
             transcript=_transcript(script, participants),
         )
         tx.add(ceremony)
         tx.flush()
         for entry in script.ca:
-            tx.add(_issuer_row(entry, ceremony.id, self.issuance.profiles))
+            tx.add(issuer_row(entry, ceremony.id, self.issuance.profiles))
             tx.flush()
         return ceremony
 
@@ -132,7 +135,7 @@ class Ceremonies:
             co_actor=people.custodians[1].operator_id,
         )
         with self.store.read() as tx:
-            issuer = tx.get_one(Issuer, entry.id)
+            issuer = self.issuance.authorities.find(tx, entry.id)
             reserved = _reservation(tx, entry)
         if issuer.certificate_der is not None:
             return
@@ -190,7 +193,7 @@ class Ceremonies:
         japanese = entry.japanese_name.x509() if entry.japanese_name else None
         wanted = Wanted(entry.subject.x509(), key.public_key(), serial, period, japanese)
         with self.store.read() as tx:
-            issuer = tx.get_one(Issuer, entry.issuer or entry.id)
+            issuer = self.issuance.authorities.find(tx, entry.issuer or entry.id)
         if entry.issuer is None:
             return self.issuance.prepare_root(issuer, profile, wanted)
         return self.issuance.prepare(issuer, profile, wanted)
@@ -223,10 +226,6 @@ def ca_period(now: datetime, years: int) -> Period:
     return Period(now, end_after_years(japan_date(now), years))
 
 
-def _consent(sha256: str, role: Role) -> Decision:
-    return Decision(StatementType.CEREMONY, "ceremony", sha256[:16], sha256, "HOLD", role)
-
-
 def _roles(people: Officiants) -> list[tuple[Signer, Role]]:
     held = [(signer, Role.KEY_CUSTODIAN) for signer in people.custodians]
     return [*held, (people.witness, Role.IA_MANAGER)]
@@ -256,24 +255,6 @@ def _resumed(transcript: str, participants: list[dict[str, str]]) -> str:
     tree["attempts"] += 1
     tree["participants"] += participants
     return canonical_json(tree).decode()
-
-
-def _issuer_row(entry: CaScript, ceremony_id: str, profiles: Profiles) -> Issuer:
-    return Issuer(
-        id=entry.id,
-        ceremony_id=ceremony_id,
-        parent_id=entry.issuer,
-        purpose=profiles.certificate(entry.profile).purpose,
-        profile=entry.profile,
-        crl_profile=entry.crl_profile,
-        subject_der=entry.subject.x509().public_bytes(),
-        key_label=entry.id,
-        cps_uri=entry.cps_uri,
-        crl_uri=entry.crl_uri,
-        own_list_uri=entry.own_list_uri,
-        issues=json.dumps(entry.issues),
-        japanese_names=entry.japanese_names,
-    )
 
 
 def _reservation(tx: Transaction, entry: CaScript) -> Certificate | None:

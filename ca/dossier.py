@@ -16,7 +16,7 @@ from cryptography import x509
 from pydantic import Field
 
 from audit.canonical import canonical_json, digest
-from pki.errors import InvalidInput
+from pki.errors import Conflict, InvalidInput
 from pki.names import distinguished_name
 from policies.profiles import Purpose
 from policies.schema import Strict, validate
@@ -108,7 +108,12 @@ class Dossier:
 
 
 def parse_dossier(octets: bytes) -> Dossier:
-    """Return the dossier; raises ``InvalidInput`` unless the octets are its canonical form."""
+    """Return the dossier; raises ``InvalidInput`` unless the octets are its canonical form.
+
+    Raises ``Conflict`` for none at all: it was erased.
+    """
+    if not octets:
+        raise Conflict("ca.dossier.erased", "the file was erased after its time")
     if len(octets) > _MAX_OCTETS:
         raise InvalidInput("ca.dossier.size", f"a dossier has at most {_MAX_OCTETS} octets")
     try:

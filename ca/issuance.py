@@ -9,6 +9,7 @@ stored bytes.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cryptography import x509
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 
 from audit.trail import Event, Trail
 from ca import records
+from ca.authorities import Authorities
 from ca.building import (
     IssuerFacts,
     Wanted,
@@ -24,7 +26,7 @@ from ca.building import (
     own_facts,
     spki_der,
 )
-from ca.issuers import find_issuer, issuer_certificate, signing_hash
+from ca.issuers import issuer_certificate, signing_hash
 from ca.records import Certificate, CertificateState, Issuer
 from keys.backend import KeyBackend
 from pki.errors import Conflict, Refused
@@ -77,6 +79,7 @@ class Issuance:
     profiles: Profiles
     kind: SiteKind
     entropy: Entropy
+    authorities: Authorities
 
     def new_serial(self) -> int:
         """Return a fresh serial number."""
@@ -95,13 +98,16 @@ class Issuance:
         """Return the twin of what the issuer would sign; raises ``Conflict`` as ``facts``."""
         return certificate_twin(profile, self.facts(issuer), wanted, self.kind)
 
-    def prepare(self, issuer: Issuer, profile: CertificateProfile, wanted: Wanted) -> Prepared:
-        """Return the judged twin of a certificate below the issuer.
+    def prepare(
+        self, issuer: Issuer, profile: CertificateProfile, wanted: Wanted, order_id: str = ""
+    ) -> Prepared:
+        """Return the judged twin of a certificate below the issuer, of an order if it has one.
 
-        Raises ``Refused`` with every finding if one is an ERROR, or for a DEMO mark out of place.
+        Raises ``Refused`` with every finding if one is an ERROR, which is entered, or for a DEMO
+        mark out of place.
         """
         twin = self.twin(issuer, profile, wanted)
-        return self._judge(issuer, profile, twin, issuer_certificate(issuer))
+        return self._judge(issuer, profile, twin, issuer_certificate(issuer), order_id)
 
     def prepare_root(self, root: Issuer, profile: CertificateProfile, wanted: Wanted) -> Prepared:
         """Return the judged twin of a root that signs itself; raises as ``prepare``."""
@@ -116,19 +122,32 @@ class Issuance:
         profile: CertificateProfile,
         twin: x509.Certificate,
         signer: x509.Certificate,
+        order_id: str = "",
     ) -> Prepared:
         verify_demo_marks(self.kind, twin.subject)
         read, by = (
             read_certificate(one.public_bytes(serialization.Encoding.DER)) for one in (twin, signer)
         )
         findings = check_certificate(JudgedCertificate(read, profile, by, self.kind, strict=True))
-        if any(finding.severity is Severity.ERROR for finding in findings):
+        errors = [one.code for one in findings if one.severity is Severity.ERROR]
+        if errors:
+            self._enter_refused(issuer.id, profile.reference, order_id, errors)
             raise Refused(
                 "ca.lint",
                 f"the certificate for {text(twin.subject)} would break its profile",
                 findings=findings,
             )
         return Prepared(issuer.id, profile, twin)
+
+    def _enter_refused(
+        self, issuer_id: str, profile: str, order_id: str, codes: Sequence[str]
+    ) -> None:
+        """Enter that a twin was refused, by the codes of the findings and nothing it says."""
+        about = ("order", order_id) if order_id else ("ca", issuer_id)
+        detail = {"issuer": issuer_id, "profile": profile, "findings": sorted(set(codes))}
+        with self.store.begin() as tx:
+            for code in ("LINT.FAIL", "CERT.ISSUE_FAIL"):
+                self.trail.append(tx, Event(code, *about, outcome="REFUSED", detail=detail))
 
     def reserve(self, tx: Transaction, prepared: Prepared, acting: Acting) -> Certificate:
         """Store serial and to-be-signed bytes; raises ``Conflict`` for a key certified before."""
@@ -160,9 +179,12 @@ class Issuance:
         return row
 
     def finish(self, row: Certificate, acting: Acting) -> x509.Certificate:
-        """Sign the stored bytes of a RESERVED row, store and return the certificate."""
+        """Sign the stored bytes of a RESERVED row, store and return the certificate.
+
+        Raises ``Refused`` for a CA that is not as its ceremony made it.
+        """
         with self.store.read() as tx:
-            issuer = find_issuer(tx, row.issuer_id)
+            issuer = self.authorities.find(tx, row.issuer_id)
         hash_name = signing_hash(issuer, self.profiles)
         key = self.keys.open(issuer.key_label)
         signature = sign(key, row.tbs_der, hash_name)

@@ -116,6 +116,7 @@ class Orders:
         ``Conflict`` for a second order of one attempt or a subject that is another holder's.
         """
         self.trail.position(tx)  # one hand-over at a time
+        self.directory.verify_policy(tx)
         approver = self._verify_statements(tx, dossier, statement_ids)
         content = dossier.content
         if tx.get(Holder, content.holder_id) is None:
@@ -165,18 +166,16 @@ class Orders:
         with self.store.begin() as tx:
             digests = tuple(sorted(find_order(tx, order_id).digest for order_id in order_ids))
             unsigned = Batch(batch_id, "", signer.operator_id, digests)
-            statement = self.directory.state(tx, signer, unsigned.decision())
-            self.trail.append(
-                tx,
-                Event(
-                    "PRIV.USE",
-                    "batch",
-                    batch_id,
-                    actor=signer.operator_id,
-                    actor_role=Role.IA_OPERATOR,
-                    detail={"orders": list(order_ids), "statement": statement.id},
-                ),
+            self.directory.verify_policy(tx)
+            event = Event(
+                "PRIV.USE",
+                "batch",
+                batch_id,
+                actor=signer.operator_id,
+                actor_role=Role.IA_OPERATOR,
+                detail={"orders": list(order_ids)},
             )
+            (statement,) = self.directory.state(tx, event, (signer, unsigned.decision()))
             return Batch(batch_id, statement.id, signer.operator_id, digests)
 
     def prepare(
@@ -188,6 +187,7 @@ class Orders:
             dossier = parse_dossier(find_order(tx, order_id).dossier.encode())
             profile = self.profile(dossier.content, purpose)
             issuer = issuer_for(tx, profile.id)
+            self.issuance.authorities.verify(tx, issuer)
         subject = dossier.content.subject()
         if list(request.subject) and request.subject != subject:
             raise Refused(
@@ -196,7 +196,7 @@ class Orders:
         period = end_entity_period(self.clock(), dossier.content.validity_years)
         serial = self.issuance.new_serial()
         wanted = _wanted(dossier.content, issuer, public_key, serial, period)
-        return self.issuance.prepare(issuer, profile, wanted)
+        return self.issuance.prepare(issuer, profile, wanted, order_id)
 
     def issue(
         self,
@@ -253,6 +253,7 @@ class Orders:
         issuer = find_issuer(tx, row.issuer_id)
         if profile.id not in issued_profiles(issuer) or row.profile != profile.reference:
             raise Refused("ca.issue.differs", f"{issuer.id} does not issue what was ordered")
+        self.issuance.authorities.verify(tx, issuer)
         facts = self.issuance.facts(issuer)
         stored = twin_of(row.tbs_der, facts.public_key, facts.hash_name)
         period = Period(stored.not_valid_before_utc, stored.not_valid_after_utc)
@@ -277,6 +278,7 @@ class Orders:
         self, tx: Transaction, order_id: str, batch: Batch
     ) -> tuple[Dossier, Acting]:
         """Return the order's dossier and who acts, with every signature verified anew."""
+        self.directory.verify_policy(tx)
         order = find_order(tx, order_id)
         dossier = parse_dossier(order.dossier.encode())
         if dossier.digest() != order.digest:

@@ -30,13 +30,17 @@ class CarrierKind(StrEnum):
 
 
 class Ceremony(SQLModel, table=True):
-    """A key ceremony; ``transcript`` is JSON with the fields the ceremony record needs."""
+    """A key ceremony; ``transcript`` is JSON with the fields the ceremony record needs.
+
+    ``script`` is the ceremony file, whose SHA-256 the officiants signed.
+    """
 
     __tablename__ = "ceremony"
 
     id: str = Field(sa_column=columns.key_column())
     title: str = Field(sa_type=sa.Text)
     script_sha256: str = Field(sa_column=columns.hexadecimal(64))
+    script: str = Field(sa_type=sa.Text)
     started_at: datetime
     ended_at: datetime | None = None
     transcript: str = Field(sa_type=sa.Text)
@@ -192,6 +196,12 @@ def order_of_application(tx: Transaction, application_ref: str) -> Order | None:
         .order_by(col(Order.attempt).desc())
     )
     return tx.exec(query).first()
+
+
+def orders_of_application(tx: Transaction, application_ref: str) -> list[Order]:
+    """Return the orders of every attempt, oldest first."""
+    query = select(Order).where(Order.application_ref == application_ref)
+    return list(tx.exec(query.order_by(col(Order.attempt))))
 
 
 def carrier_by_chip(tx: Transaction, chip_serial: str) -> Carrier | None:

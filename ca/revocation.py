@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from audit.canonical import digest
 from audit.trail import Event, Trail
 from ca import records
 from ca.issuers import issuer_certificate
@@ -74,9 +75,7 @@ class Revocations:
         when all are revoked already.
         """
         officer = self.directory.verify_kept(tx, statement_id, order.decision())
-        co_actor, execution_id = "", ""
-        if not order.emergency:
-            co_actor, execution_id = self._second_person(tx, order, officer, executor)
+        second = None if order.emergency else _second_person(officer, executor)
         rows = living_certificates(tx, order.carrier_id)
         if not rows:
             raise Conflict(
@@ -85,42 +84,35 @@ class Revocations:
                 "Revocation is final; nothing more is to be done.",
             )
         made = [self._revocation(tx, row, order, statement_id) for row in rows]
-        tx.add_all(made)
-        seq = self.trail.append(
-            tx,
-            Event(
-                "REV.EXECUTE",
-                "carrier",
-                order.carrier_id,
-                actor=co_actor or officer,
-                actor_role=Role.IA_OPERATOR if co_actor else Role.REV_OFFICER,
-                co_actor=officer if co_actor else "",
-                detail={
-                    "certificates": [f"{row.issuer_id}:{row.serial}" for row in rows],
-                    "ground": order.ground.code,
-                    "request": order.request_id,
-                    "emergency": order.emergency,
-                    "statement": statement_id,
-                    "execution": execution_id,
+        event = Event(
+            "REV.EXECUTE",
+            "carrier",
+            order.carrier_id,
+            actor=second.operator_id if second else officer,
+            actor_role=Role.IA_OPERATOR if second else Role.REV_OFFICER,
+            co_actor=officer if second else "",
+            detail={
+                "certificates": [f"{row.issuer_id}:{row.serial}" for row in rows],
+                "entries": {
+                    f"{row.issuer_id}:{row.serial}": digest(revocation.entry_der)
+                    for row, revocation in zip(rows, made, strict=True)
                 },
-            ),
+                "ground": order.ground.code,
+                "request": order.request_id,
+                "emergency": order.emergency,
+                "statement": statement_id,
+            },
         )
+        if second is None:
+            self.trail.append(tx, event)
+        else:
+            self.directory.state(tx, event, (second, order.execution()))
+        seq = self.trail.position(tx)
         for revocation in made:
             revocation.seq = seq
+        tx.add_all(made)
         tx.flush()
         return rows
-
-    def _second_person(
-        self, tx: Transaction, order: RevocationOrder, officer: str, executor: Signer | None
-    ) -> tuple[str, str]:
-        if executor is None or executor.operator_id == officer:
-            raise Refused(
-                "ca.separation",
-                "a revocation is decided by one person and executed by another",
-                "Name an IA operator with --executor; --emergency is for a card lost by telephone.",
-            )
-        statement = self.directory.state(tx, executor, order.execution())
-        return executor.operator_id, statement.id
 
     def _revocation(
         self, tx: Transaction, row: Certificate, order: RevocationOrder, statement_id: str
@@ -141,6 +133,16 @@ class Revocations:
             request_id=order.request_id,
             seq=self.trail.position(tx) + 1,
         )
+
+
+def _second_person(officer: str, executor: Signer | None) -> Signer:
+    if executor is None or executor.operator_id == officer:
+        raise Refused(
+            "ca.separation",
+            "a revocation is decided by one person and executed by another",
+            "Name an IA operator with --executor; --emergency is for a card lost by telephone.",
+        )
+    return executor
 
 
 def living_certificates(tx: Transaction, carrier_id: str) -> list[Certificate]:

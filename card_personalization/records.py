@@ -18,13 +18,15 @@ class CardState(StrEnum):
     STOCK = "STOCK"
     RESERVED = "RESERVED"
     PERSONALISED = "PERSONALISED"
+    DESTROYED = "DESTROYED"
 
 
 class RunState(StrEnum):
-    """OPEN runs broke or are under way; they are resumed on the same card."""
+    """OPEN runs broke or are under way; they are resumed on the same card, or it is destroyed."""
 
     OPEN = "OPEN"
     DONE = "DONE"
+    ABANDONED = "ABANDONED"
 
 
 class Card(SQLModel, table=True):
@@ -69,12 +71,15 @@ class Step(SQLModel, table=True):
 
 
 class PinEnvelope(SQLModel, table=True):
-    """A card's PINs, sealed (HPKE) to the encryption key of one PIN operator."""
+    """A card's PINs, sealed (HPKE) to the encryption key of one PIN operator.
+
+    ``credential_id`` is the id of that operator's signing key, as the register knows it.
+    """
 
     __tablename__ = "pin_envelope"
 
     chip_serial: str = Field(sa_column=columns.key_column("card.chip_serial"))
-    credential_id: str = Field(sa_column=columns.key_column("credential.id"))
+    credential_id: str = Field(sa_column=columns.key_column())
     sealed: bytes
     made_at: datetime
 

@@ -7,6 +7,7 @@ the PIN operators; the envelopes are stored before the card gets the PINs.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from audit.trail import Event, Trail
 from ca import records as ca_records
+from ca.building import spki_der
 from ca.carriers import card_carrier
 from ca.dossier import Content, parse_dossier
 from ca.issuers import find_issuer, issuer_certificate
@@ -29,6 +31,7 @@ from card_personalization.hpki_card import CardState as ChipState
 from card_personalization.layout import Layout, Role
 from card_personalization.pins import pin_envelope_purpose, random_pin
 from card_personalization.records import Card, CardState, PinEnvelope, Run, RunState, Step
+from card_personalization.runs import failed_card, run_on
 from card_personalization.stock import ISSUER_KEY, TRANSPORT_KEY
 from card_personalization.transport import Transport
 from card_personalization.verify import CheckResult, check_card
@@ -36,7 +39,7 @@ from keys.diversify import card_key
 from keys.sealing import seal
 from operators.directory import Directory
 from operators.statements import Signer
-from pki.errors import Conflict, Refused, Unavailable
+from pki.errors import Refused, Unavailable
 from pki.serials import Entropy
 from pki.validity import Clock, whole_seconds
 from policies.roles import Role as OperatorRole
@@ -92,7 +95,7 @@ class Station:
         """
         identity = HpkiCard(transport, self.layout).identify()
         run, layout = self._open_run(order_id, identity, batch, card_operator)
-        work = _Work(self, run, transport, layout, batch, progress)
+        work = _Work(self, run, transport, layout, batch, card_operator, progress)
         with work.step("ISSUER"):
             work.open_issuer_session()
         if identity.state is not ChipState.ACTIVATED:
@@ -120,14 +123,15 @@ class Station:
         with self.store.begin() as tx:
             self.directory.verify_may_act(tx, card_operator, OperatorRole.CARD_OPERATOR)
             dossier, _ = self.orders.verify_for_issue(tx, order_id, batch)
-            self.examination.verify_order(tx, find_order(tx, order_id))
+            acting = {card_operator.operator_id, batch.executor}
+            self.examination.verify_order(tx, find_order(tx, order_id), acting)
             activated = identity.state is ChipState.ACTIVATED
             layout = self.layout if activated else self._layout_for(dossier.content)
-            run = _run_on(tx, order_id, identity.chip_serial)
+            run = run_on(tx, order_id, identity.chip_serial)
             if run is None:
                 run = self._begin_run(tx, order_id, identity.chip_serial, card_operator)
             elif failed := records.failed_checks(tx, run.id):
-                raise _failed(run, failed)
+                raise failed_card(run, failed)
             return run, layout
 
     def _layout_for(self, content: Content) -> Layout:
@@ -158,7 +162,7 @@ class Station:
             started_at=whole_seconds(self.clock()),
         )
         tx.add(run)
-        self._enter(tx, "STOCK.OUT", run, card_operator)
+        self.enter(tx, "STOCK.OUT", run, card_operator)
         return run
 
     def _close_run(self, run: Run, card_operator: Signer, checks: tuple[CheckResult, ...]) -> None:
@@ -167,18 +171,18 @@ class Station:
             stored = tx.get_one(Run, run.id)
             if failed:
                 records.steps_of(tx, run.id)[-1].detail = failed
-                self._enter(tx, "CARD.PERSONALISE", run, card_operator, "FAIL", failed=failed)
+                self.enter(tx, "CARD.PERSONALISE", run, card_operator, "FAIL", failed=failed)
             else:
                 stored.state = RunState.DONE
                 stored.ended_at = whole_seconds(self.clock())
                 tx.get_one(Card, run.chip_serial).state = CardState.PERSONALISED
                 order = find_order(tx, run.order_id)
                 self.examination.mark_personalised(tx, order.application_ref)
-                self._enter(tx, "CARD.PERSONALISE", run, card_operator, checks=len(checks))
+                self.enter(tx, "CARD.PERSONALISE", run, card_operator, checks=len(checks))
         if failed:
-            raise _failed(run, failed)
+            raise failed_card(run, failed)
 
-    def _enter(
+    def enter(
         self,
         tx: Transaction,
         code: str,
@@ -187,6 +191,7 @@ class Station:
         outcome: str = "OK",
         **detail: object,
     ) -> None:
+        """Enter what was done to the run's card."""
         self.trail.append(
             tx,
             Event(
@@ -211,6 +216,7 @@ class _Work:
         transport: Transport,
         layout: Layout,
         batch: Batch,
+        card_operator: Signer,
         progress: Progress,
     ) -> None:
         self._station = station
@@ -219,6 +225,7 @@ class _Work:
         self._layout = layout
         self.card = HpkiCard(transport, layout)
         self._batch = batch
+        self._card_operator = card_operator
         self._progress = progress
         self._pins: dict[Role, str] = {}
 
@@ -248,9 +255,13 @@ class _Work:
     def make_keys(self) -> None:
         """Make both key pairs on the card, but keep those that were certified already."""
         certified = {Role(row.usage) for row in self._rows() if row.usage is not None}
+        made = {}
         for role in Role:
             if role not in certified:
-                self.card.generate_key(role)
+                made[role.value] = _spki_sha256(self.card.generate_key(role))
+        station = self._station
+        with station.store.begin() as tx:
+            station.enter(tx, "CARD.KEYGEN", self._run, self._card_operator, spki=made)
 
     def set_pins(self) -> None:
         """Draw PINs, store their envelopes, then set them."""
@@ -268,11 +279,11 @@ class _Work:
             for envelope in records.envelopes_of(tx, self._run.chip_serial):
                 tx.delete(envelope)
             tx.flush()
-            for credential, public_key in recipients:
+            for credential_id, public_key in recipients:
                 tx.add(
                     PinEnvelope(
                         chip_serial=self._run.chip_serial,
-                        credential_id=credential.id,
+                        credential_id=credential_id,
                         sealed=seal(content, public_key, pin_envelope_purpose(self._run)),
                         made_at=whole_seconds(station.clock()),
                     )
@@ -367,36 +378,8 @@ class _Work:
         return card_key(self._station.master(), label, self._run.chip_serial)
 
 
-def _run_on(tx: Transaction, order_id: str, chip_serial: str) -> Run | None:
-    """Return the order's open run on the card, None where none was begun.
-
-    Raises ``Conflict`` for another card than the order's, or one that is finished.
-    """
-    stocked = tx.get(Card, chip_serial)
-    if stocked is None or stocked.order_id not in (None, order_id):
-        raise Conflict(
-            "card.reserved.other",
-            f"the card {chip_serial} is not in stock for the order {order_id}",
-            "Insert the card that was reserved for it.",
-        )
-    if stocked.state is CardState.PERSONALISED:
-        raise Conflict("card.personalised", f"the card {chip_serial} is finished already")
-    run = records.open_run(tx, order_id)
-    if run is not None and run.chip_serial != chip_serial:
-        raise Conflict(
-            "card.run.other",
-            f"the order {order_id} was begun on the card {run.chip_serial}",
-            "Insert that card; it is taken up where it stopped.",
-        )
-    return run
-
-
-def _failed(run: Run, checks: str) -> Refused:
-    return Refused(
-        "card.verify",
-        f"the card {run.chip_serial} failed {checks}",
-        "Do not hand it over: revoke it with ground C12_CARD_SCRAPPED and destroy it.",
-    )
+def _spki_sha256(public_key: rsa.RSAPublicKey) -> str:
+    return hashlib.sha256(spki_der(public_key)).hexdigest()
 
 
 def _chain(tx: Transaction, issuer_id: str) -> dict[str, bytes]:

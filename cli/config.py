@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from pki.errors import InvalidInput, NotFound, Unavailable
 from policies.profiles import Profiles, load_profiles, shipped_profiles
+from policies.role_tables import RoleTable, load_table, shipped_table
 from policies.schema import Strict
 from policies.site import SiteKind
 
@@ -80,9 +81,10 @@ class StoreSection(Strict):
 
 
 class Secrets(Strict):
-    """References to the passphrases of CA keys and operators' keys and to the card master key."""
+    """References to passphrases of CA, anchor and operators' keys, and to the card master key."""
 
     ca_keys: SecretReference
+    anchor: SecretReference
     cards: SecretReference
     operators: SecretReference
 
@@ -99,6 +101,35 @@ class ProfilesSection(Strict):
     folder: str | None = None
 
 
+class AnchorsSection(Strict):
+    """Folders kept elsewhere that get every anchor; a time-stamping authority and its roots (PEM).
+
+    Paths are relative to the site folder. ``tsa``: http or https; ``tsa`` and ``tsa_roots`` come
+    together or not at all.
+    """
+
+    folders: tuple[str, ...] = ()
+    tsa: str | None = None
+    tsa_roots: str | None = None
+
+    @model_validator(mode="after")
+    def _authority_with_roots(self) -> AnchorsSection:
+        if (self.tsa is None) != (self.tsa_roots is None):
+            raise ValueError("tsa and tsa_roots come together")
+        if self.tsa is not None:
+            parts = urlsplit(self.tsa)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("tsa is neither http://HOST/… nor https://HOST/…")
+        return self
+
+
+class OperatorsSection(Strict):
+    """The pinned first set-up (SHA-256), and the role table: one that ships, or a file's path."""
+
+    setup: str
+    role_table: str = "full"
+
+
 class Settings(BaseSettings):
     """All settings of a site."""
 
@@ -111,6 +142,9 @@ class Settings(BaseSettings):
     secrets: Secrets
     publication: Publication = Publication()
     profiles: ProfilesSection = ProfilesSection()
+    operators: OperatorsSection
+    parameters: Mapping[str, str | int | float] = {}
+    anchors: AnchorsSection = AnchorsSection()
 
     @classmethod
     def settings_customise_sources(
@@ -172,6 +206,20 @@ def site_profiles(site: Site) -> Profiles:
     """Return the profiles that ship and the site's own; raises for a fault in one of these."""
     folder = site.settings.profiles.folder
     return shipped_profiles() if folder is None else load_profiles(site.path(folder))
+
+
+def site_role_table(site: Site) -> RoleTable:
+    """Return the role table in force; raises ``NotFound``, or for a fault in the site's own."""
+    name = site.settings.operators.role_table
+    if not name.endswith(".toml"):
+        return shipped_table(name)
+    path = site.path(name)
+    try:
+        return load_table(path.read_bytes())
+    except OSError as error:
+        raise Unavailable(
+            "cli.role_table", f"the role table {path} cannot be read: {error.strerror}"
+        ) from None
 
 
 def origins(site: Site) -> Iterator[tuple[str, str, str]]:

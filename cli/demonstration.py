@@ -23,8 +23,9 @@ from cli.wiring import Services, open_services
 from pki.errors import Conflict, HpkiError
 from policies.site import SiteKind
 from ra import records as ra_records
+from ra.applicants import birth_date_of
 from ra.intake import ImportReport, Outcome
-from ra.records import ApplicationState, Person
+from ra.records import ApplicationState
 from ra.revocation import CallerCheck, Request
 
 _MAX_OCTETS = 20 * 1024 * 1024
@@ -34,7 +35,7 @@ _MAX_OCTETS = 20 * 1024 * 1024
 class _Staff:
     """Who does what in the training site that ``hpki init`` makes."""
 
-    custodians: tuple[str, str] = ("kagi-ichi", "kagi-futa")
+    custodians: tuple[str, ...] = ("kagi-ichi", "kagi-futa", "kagi-mitsu")
     witness: str = "mori"
     reception: str = "aoki"
     approver: str = "endo"
@@ -132,7 +133,7 @@ class _Play:
             caller = CallerCheck(
                 called_back=True,
                 registration_number=lost.registration_number,
-                birth_date=tx.get_one(Person, lost.person_id).birth_date,
+                birth_date=birth_date_of(tx, lost),
             )
         officer = services.signer(self.staff.revoking)
         services.lists.due(self.staff.revoking)

@@ -15,9 +15,12 @@ from cli import options
 from cli.commands import (
     authorities,
     card,
+    card_papers,
     cert,
     config,
     demo,
+    evidence,
+    followup,
     init,
     lint,
     lists,
@@ -43,6 +46,9 @@ app.command("init")(init.init)
 app.command("demo")(demo.demo)
 app.command("revoke")(revoke.revoke)
 app.command("lint")(lint.lint)
+trail.app.add_typer(evidence.app)
+card.app.add_typer(card_papers.app)
+registration.app.add_typer(followup.app)
 for name, group in (
     ("ca", authorities.app),
     ("operator", staff.app),

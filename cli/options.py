@@ -31,13 +31,20 @@ Operator = Annotated[
         show_default=False,
     ),
 ]
+CoOperator = Annotated[
+    str | None,
+    typer.Option("--co-operator", help="Who signs with you, where two decide.", show_default=False),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, do nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Answer yes to the question before a big change.")]
 
 
-def services() -> Services:
-    """Open the site that --site or HPKI_SITE names, and say of what kind it is."""
+def services(*, anchored: bool = True) -> Services:
+    """Open the site that --site or HPKI_SITE names, and say of what kind it is.
+
+    ``anchored``: refuse a store that stands behind its newest anchor.
+    """
     from cli.config import load_site
     from cli.output import show_banner
     from cli.unlock import keep_memory_private
@@ -46,4 +53,4 @@ def services() -> Services:
     site = load_site(current.site)
     keep_memory_private()
     show_banner(site.settings.centre.kind)
-    return open_services(site)
+    return open_services(site, anchored=anchored)

@@ -36,6 +36,10 @@ class Bars:
         """Open a bar."""
         return self._progress.add_task(text, total=total)
 
+    def reach(self, task: TaskID, done: int, total: int) -> None:
+        """Move a bar to ``done`` of ``total``."""
+        self._progress.update(task, completed=done, total=total)
+
     def advance(self, task: TaskID) -> None:
         """Move a bar by one."""
         self._progress.advance(task)

@@ -6,55 +6,62 @@ import json
 import os
 import secrets
 import shutil
-from dataclasses import dataclass
+from dataclasses import replace
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cli.config import FILE_NAME, Site, load_site
-from cli.output import read_input
+from cli.output import read_input, write_output
 from cli.unlock import keep_memory_private
-from cli.wiring import Services
+from cli.wiring import ANCHOR_LABEL, Services, now
 from keys.backend import KeySpec
-from operators.directory import Appointment
+from keys.files import FileKeyBackend
+from operators.acts import FirstMember, Keys, Name, Office, SetUp, act_digest, prove_keys
+from operators.identity import Identity
+from operators.statements import KeySigner, public_key_der
 from pki.errors import Conflict, InvalidInput, NotFound, Refused, Unavailable
+from pki.validity import end_after_years, japan_date
+from policies.role_tables import load_table, shipped_table
 from policies.roles import Role
 from policies.schema import Strict, load_toml
 from policies.site import SiteKind
 from store.migrate import upgrade
 
-_FOLDERS = ("keys", "operators", "ceremonies", "reports")
+_FOLDERS = ("keys", "trail", "operators", "anchors", "ceremonies", "reports")
+_ROLE_TABLE = "role-table.toml"
 _MAX_STAFF_OCTETS = 256 * 1024
 
 
 class _Person(Strict):
-    name: str
+    name: Name
     full_name: str
+    birth_date: date | None = None
+    external: bool = False
+    office: Office | None = None
     roles: tuple[Role, ...]
 
 
-class Staff(Strict):
+class StaffFile(Strict):
     """The first operators; the first two sign the first set-up."""
 
     operator: tuple[_Person, ...]
 
 
-@dataclass(frozen=True)
-class NewOperator:
-    """A person whose keys are to be made."""
-
-    name: str
-    full_name: str
-    roles: tuple[Role, ...]
-
-
 def make_site(
-    folder: Path, kind_text: str, name: str, staff_file: Path | None, store_url: str
+    folder: Path,
+    kind_text: str,
+    name: str,
+    staff_file: Path | None,
+    store_url: str,
+    role_table: str = "full",
 ) -> Site:
     """Make the site beside its place and move it there when it is whole.
 
-    Raises ``Conflict`` where something is already, ``Refused`` for a production site.
+    ``role_table``: one that ships, or a TOML file, which is copied. Raises ``Conflict`` where
+    something is already, ``Refused`` for a production site.
     """
     keep_memory_private()
     kind = _kind(kind_text)
@@ -69,6 +76,7 @@ def make_site(
             "Make a trial or training site.",
         )
     staff = _load_staff(kind, staff_file)
+    table, octets = _load_role_table(role_table)
     target = folder.absolute()
     draft = target.with_name(f".{target.name}.init-{secrets.token_hex(4)}")
     if not target.parent.is_dir():
@@ -77,7 +85,9 @@ def make_site(
         )
     try:
         draft.mkdir(mode=0o700)
-        _fill(draft, kind, name, staff, store_url)
+        if octets is not None:
+            write_output(draft / table, octets)
+        _fill(draft, kind, name, staff, store_url, table)
         if target.exists():
             target.rmdir()
         draft.rename(target)
@@ -90,18 +100,21 @@ def make_site(
     return load_site(target)
 
 
-def appointment(services: Services, person: NewOperator) -> Appointment:
-    """Make the person's two keys and return the appointment for signature."""
-    keys = services.operator_keys
-    signing = keys.generate(f"{person.name}.sign", KeySpec("P-256"))
-    sealing = keys.generate(f"{person.name}.seal", KeySpec("P-256"))
-    if not isinstance(signing, ec.EllipticCurvePrivateKey) or not isinstance(
-        sealing, ec.EllipticCurvePrivateKey
-    ):
-        raise InvalidInput("cli.operator.key", "operators' keys are P-256")
-    return Appointment(
-        person.name, person.full_name, signing.public_key(), sealing.public_key(), person.roles
-    )
+def make_keys(services: Services, name: str, site_id: str, version: str = "") -> Keys:
+    """Make the two keys of a person and return the public ones, with proof of possession.
+
+    ``version``: the end of the files' names, such as ``.new``.
+    """
+    signing = _p256(services.operator_keys, f"{name}.sign{version}")
+    sealing = _p256(services.operator_keys, f"{name}.seal{version}")
+    years = int(services.parameters.value("CREDENTIAL_YEARS"))
+    expires_on = japan_date(end_after_years(japan_date(now()), years))
+    return prove_keys(KeySigner(name, signing), sealing.public_key(), site_id, expires_on)
+
+
+def new_identity(full_name: str, birth_date: date | None) -> Identity:
+    """Return a person's identity with a fresh salt."""
+    return Identity(full_name, birth_date, secrets.token_hex(32))
 
 
 def make_passphrase(folder: Path, name: str) -> None:
@@ -134,7 +147,7 @@ def _kind(text: str) -> SiteKind:
         ) from None
 
 
-def _load_staff(kind: SiteKind, staff_file: Path | None) -> Staff:
+def _load_staff(kind: SiteKind, staff_file: Path | None) -> StaffFile:
     if staff_file is not None:
         octets = read_input(staff_file, _MAX_STAFF_OCTETS, "cli.init.staff")
     elif kind is SiteKind.TRAINING:
@@ -145,41 +158,91 @@ def _load_staff(kind: SiteKind, staff_file: Path | None) -> Staff:
             f"a {kind} site needs its first operators",
             "Give them with --staff FILE; cli/data/training_staff.toml shows the form.",
         )
-    staff = load_toml(Staff, octets, "the staff file", "cli.init.staff")
+    staff = load_toml(StaffFile, octets, "the staff file", "cli.init.staff")
     if len(staff.operator) < 2:
         raise InvalidInput("cli.init.staff", "the first set-up is signed by two operators")
     return staff
 
 
-def _fill(draft: Path, kind: SiteKind, name: str, staff: Staff, store_url: str) -> None:
+def _load_role_table(text: str) -> tuple[str, bytes | None]:
+    """Return what hpki.toml says, and the octets of a file of the site's own."""
+    if not text.endswith(".toml"):
+        shipped_table(text)
+        return text, None
+    octets = read_input(Path(text), _MAX_STAFF_OCTETS, "cli.init.role_table")
+    load_table(octets)
+    return _ROLE_TABLE, octets
+
+
+def _fill(
+    draft: Path, kind: SiteKind, name: str, staff: StaffFile, store_url: str, role_table: str
+) -> None:
     for folder in _FOLDERS:
         (draft / folder).mkdir(mode=0o700)
     public = draft / "public"
     public.mkdir()
     public.chmod(0o755)
-    (draft / FILE_NAME).write_text(_settings(kind, name, store_url), encoding="utf-8")
+    settings = draft / FILE_NAME
+    settings.write_text(_settings(kind, name, store_url, role_table, "0" * 64), encoding="utf-8")
     write_secret(draft / "secrets" / "cards", secrets.token_hex(32))
     if kind is SiteKind.TRAINING:
-        write_secret(draft / "secrets" / "ca-keys", secrets.token_urlsafe(24))
+        for secret in ("ca-keys", "anchor"):
+            write_secret(draft / "secrets" / secret, secrets.token_urlsafe(24))
         for person in staff.operator:
             make_passphrase(draft, person.name)
     services = Services(load_site(draft))
     upgrade(services.store)
-    people = [
-        appointment(services, NewOperator(one.name, one.full_name, one.roles))
-        for one in staff.operator
-    ]
+    act, identities = _first_act(services, kind, staff)
+    pinned = replace(services.directory, root=act_digest(act))
     officers = [services.signer(one.name) for one in staff.operator[:2]]
     with services.store.begin() as tx:
-        services.trail.open_site(tx, secrets.token_hex(8), kind)
-        services.directory.set_up(tx, people, officers)
+        services.trail.open_site(tx, act.site_id, kind)
+        replace(services.staff, directory=pinned).set_up(tx, act, identities, officers)
     services.store.close()
+    text = _settings(kind, name, store_url, role_table, pinned.root)
+    settings.write_text(text, encoding="utf-8")
 
 
-def _settings(kind: SiteKind, name: str, store_url: str) -> str:
+def _first_act(
+    services: Services, kind: SiteKind, staff: StaffFile
+) -> tuple[SetUp, dict[str, Identity]]:
+    """Make the anchor key and everybody's keys; return what the officers sign, and who is who."""
+    site_id = secrets.token_hex(8)
+    anchor_key = _p256(services.anchor_keys, ANCHOR_LABEL)
+    identities = {one.name: new_identity(one.full_name, one.birth_date) for one in staff.operator}
+    members = tuple(
+        FirstMember(
+            operator=one.name,
+            person=identities[one.name].digest(),
+            external=one.external,
+            office=one.office,
+            keys=make_keys(services, one.name, site_id),
+            roles=tuple(sorted(one.roles)),
+        )
+        for one in staff.operator
+    )
+    act = SetUp(
+        site_id=site_id,
+        kind=kind,
+        anchor_key=public_key_der(anchor_key.public_key()).hex(),
+        policy=services.directory.policy,
+        members=members,
+    )
+    return act, identities
+
+
+def _p256(keys: FileKeyBackend, label: str) -> ec.EllipticCurvePrivateKey:
+    key = keys.generate(label, KeySpec("P-256"))
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise InvalidInput("cli.operator.key", "these keys are P-256")
+    return key
+
+
+def _settings(kind: SiteKind, name: str, store_url: str, role_table: str, pinned: str) -> str:
     typed = "{ prompt = true }"
     training = kind is SiteKind.TRAINING
     ca_keys = '{ file = "secrets/ca-keys" }' if training else typed
+    anchor = '{ file = "secrets/anchor" }' if training else typed
     operators = '{ folder = "secrets/operators" }' if training else typed
     return f"""# Settings of this site; `hpki config show` says what is in force and why.
 
@@ -193,8 +256,14 @@ url = {json.dumps(store_url)}
 # References to secrets, never secrets: file, folder, fd, prompt (env in training only).
 [secrets]
 ca_keys = {ca_keys}
+anchor = {anchor}
 cards = {{ file = "secrets/cards" }}
 operators = {operators}
+
+# The first set-up: every appointment is proven back to it. Compare it with the signed page.
+[operators]
+setup = "{pinned}"
+role_table = {json.dumps(role_table)}
 
 [publication]
 folder = "public"

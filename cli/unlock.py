@@ -34,11 +34,17 @@ class Vault:
 
     site: Site
     _typed: dict[str, bytes] = field(default_factory=dict, repr=False)
+    _descriptors: dict[int, str] = field(default_factory=dict, repr=False)
 
     def ca_keys(self) -> bytes:
         """Return the passphrase of the CA keys."""
         first = not any(self.site.path("keys").glob("*.pem"))
         return self._resolve(self.site.settings.secrets.ca_keys, "CA keys", first=first)
+
+    def anchor(self) -> bytes:
+        """Return the passphrase of the key that signs anchors."""
+        first = not any(self.site.path("trail").glob("*.pem"))
+        return self._resolve(self.site.settings.secrets.anchor, "anchor key", first=first)
 
     def card_master(self) -> bytes:
         """Return the card master key, written as hexadecimal digits."""
@@ -51,8 +57,13 @@ class Vault:
             ) from None
 
     def operator(self, name: str) -> bytes:
-        """Return the passphrase of an operator's keys."""
-        first = not self.site.path(f"operators/{name}.sign.pem").exists()
+        """Return the passphrase of an operator's keys: ``NAME``, or ``NAME.VERSION`` of others.
+
+        A version is ``new``, or the first digits of the credential of keys put aside.
+        """
+        person, _, version = name.partition(".")
+        label = f"{person}.sign.{version}" if version else f"{person}.sign"
+        first = not self.site.path(f"operators/{label}.pem").exists()
         return self._resolve(self.site.settings.secrets.operators, name, first=first)
 
     def _resolve(self, reference: SecretReference, name: str, *, first: bool = False) -> bytes:
@@ -66,7 +77,7 @@ class Vault:
         if reference.folder is not None:
             return self._read_file(f"{reference.folder}/{name}")
         if reference.fd is not None:
-            return _read_descriptor(reference.fd)
+            return self._read_descriptor(reference.fd, name)
         if reference.env is not None:
             return self._read_variable(reference.env)
         if not sys.stdin.isatty():
@@ -75,9 +86,10 @@ class Vault:
                 f"the passphrase of {name} is to be typed, but there is no terminal",
                 "Use a secret reference by file or fd in hpki.toml.",
             )
-        typed = getpass(f"{'New passphrase' if first else 'Passphrase'} of {name}: ")
-        if first and getpass(f"The same again, of {name}: ") != typed:
-            raise Refused("cli.secret.twice", f"the two passphrases of {name} differ", "Try again.")
+        who = name.removesuffix(".new")
+        typed = getpass(f"{'New passphrase' if first else 'Passphrase'} of {who}: ")
+        if first and getpass(f"The same again, of {who}: ") != typed:
+            raise Refused("cli.secret.twice", f"the two passphrases of {who} differ", "Try again.")
         return typed.encode()
 
     def _read_file(self, name: str) -> bytes:
@@ -99,6 +111,22 @@ class Vault:
                 "Check the secret reference in hpki.toml and the file.",
             ) from None
 
+    def _read_descriptor(self, descriptor: int, name: str) -> bytes:
+        first = self._descriptors.setdefault(descriptor, name)
+        if first != name:
+            raise Unavailable(
+                "cli.secret.fd",
+                f"descriptor {descriptor} gave the passphrase of {first}, not that of {name} too",
+                "Where two sign, let hpki.toml name a folder of passphrases, or prompt.",
+            )
+        try:
+            with os.fdopen(os.dup(descriptor), "rb") as file:
+                return file.read(_MAX_OCTETS).rstrip(b"\r\n")
+        except OSError as error:
+            raise Unavailable(
+                "cli.secret.fd", f"descriptor {descriptor} cannot be read: {error.strerror}"
+            ) from None
+
     def _read_variable(self, name: str) -> bytes:
         if self.site.settings.centre.kind is not SiteKind.TRAINING:
             raise Refused("cli.secret.env", "secrets in variables are for training sites only")
@@ -108,21 +136,18 @@ class Vault:
         return value.encode()
 
 
-def _read_descriptor(descriptor: int) -> bytes:
-    try:
-        with os.fdopen(os.dup(descriptor), "rb") as file:
-            return file.read(_MAX_OCTETS).rstrip(b"\r\n")
-    except OSError as error:
-        raise Unavailable(
-            "cli.secret.fd", f"descriptor {descriptor} cannot be read: {error.strerror}"
-        ) from None
-
-
 def operator_backend(site: Site, vault: Vault) -> FileKeyBackend:
-    """Return the folder of operators' keys: ``NAME.sign`` and ``NAME.seal``."""
-    return FileKeyBackend(
-        site.path("operators"), lambda label: vault.operator(label.rpartition(".")[0])
-    )
+    """Return the folder of operators' keys: ``NAME.sign`` and ``NAME.seal``, with a version or not.
+
+    ``NAME.sign.new`` are keys in the making, ``NAME.sign.CREDENTIAL`` those that were replaced.
+    """
+
+    def secret(label: str) -> bytes:
+        person, _, rest = label.partition(".")
+        version = rest.partition(".")[2]
+        return vault.operator(f"{person}.{version}" if version else person)
+
+    return FileKeyBackend(site.path("operators"), secret)
 
 
 def unlock(backend: FileKeyBackend, name: str) -> KeySigner:
@@ -135,3 +160,17 @@ def unlock(backend: FileKeyBackend, name: str) -> KeySigner:
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise InvalidInput("cli.operator.key", f"the signing key of {name} is not P-256")
     return KeySigner(name, key)
+
+
+def unlock_sealing(
+    backend: FileKeyBackend, name: str, credential_id: str
+) -> ec.EllipticCurvePrivateKey:
+    """Return the encryption key that belongs to the signing key of that credential id.
+
+    It lies under ``NAME.seal``, and once replaced under ``NAME.seal.CREDENTIAL``.
+    """
+    replaced = f"{name}.seal.{credential_id}"
+    key = backend.open(replaced if replaced in backend.labels() else f"{name}.seal")
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise InvalidInput("cli.operator.key", f"the encryption key of {name} is not P-256")
+    return key

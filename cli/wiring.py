@@ -4,37 +4,54 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from audit.trail import Trail
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from audit.anchor import key_id
+from audit.anchors import Anchors
+from audit.timestamps import TimeStamper
+from audit.trail import Event, Trail
+from ca.authorities import Authorities
 from ca.ceremonies import Ceremonies
 from ca.issuance import Issuance
 from ca.issuers import find_issuer
 from ca.orders import Orders
 from ca.records import Certificate
 from ca.revocation import Revocations
+from card_personalization.destruction import Destruction
+from card_personalization.disclosure import Disclosure
 from card_personalization.layout import default_layout
 from card_personalization.station import Station
 from card_personalization.stock import Stock
-from cli.config import Site, site_profiles
-from cli.unlock import Vault, operator_backend, unlock
+from cli.config import Site, site_profiles, site_role_table
+from cli.unlock import Vault, operator_backend, unlock, unlock_sealing
 from crl.lists import Lists
 from crl.publishing import FolderPublisher
 from crl.records import Scope, latest
 from keys.files import FileKeyBackend
 from operators.directory import Directory
+from operators.policy import policy_state
+from operators.staff import Staff
 from operators.statements import KeySigner
 from pki.errors import Conflict, NotFound, Refused, Unavailable
 from pki.validation import PathInputs, verify_path
+from policies.parameters import Parameters
 from policies.site import SiteKind
+from ra.erasure import Erasure
 from ra.examination import Examination
 from ra.intake import Intake
 from ra.revocation import RevocationDesk
 from store.database import Store
 from store.migrate import verify_schema
+
+ANCHOR_LABEL = "anchor"
+"""The label of the key that signs anchors, in the site's folder ``trail/``."""
 
 
 def now() -> datetime:
@@ -54,16 +71,47 @@ class Services:
         self.vault = Vault(self.site)
         self.store = Store(self.site.store_url)
         self.trail = Trail(self.store, now, socket.gethostname())
-        self.directory = Directory(self.trail, os.urandom)
+        self.parameters = Parameters(self.site.settings.parameters)
+        self.role_table = site_role_table(self.site)
+        self.directory = Directory(
+            self.trail,
+            os.urandom,
+            self.site.settings.operators.setup,
+            self.role_table,
+            policy_state(self.profiles, self.role_table, self.parameters),
+        )
+        self.staff = Staff(self.directory, int(self.parameters.value("SUBSTITUTE_MAX_DAYS")))
+        self.anchor_keys = FileKeyBackend(self.site.path("trail"), lambda _: self.vault.anchor())
+        self.anchors = Anchors(
+            self.trail,
+            [self.site.path(name) for name in ("anchors", *self.site.settings.anchors.folders)],
+            _time_stamper(self.site),
+            self.parameters,
+        )
         self.ca_keys = FileKeyBackend(self.site.path("keys"), lambda _: self.vault.ca_keys())
         self.operator_keys = operator_backend(self.site, self.vault)
+        self.authorities = Authorities(self.directory, self.profiles)
         self.issuance = Issuance(
-            self.store, self.trail, self.ca_keys, self.profiles, self.kind, os.urandom
+            self.store,
+            self.trail,
+            self.ca_keys,
+            self.profiles,
+            self.kind,
+            os.urandom,
+            self.authorities,
         )
         self.orders = Orders(self.store, self.trail, self.directory, self.issuance, now)
         self.revocations = Revocations(self.trail, self.directory, self.profiles, now)
         self.publisher = FolderPublisher(self.site.path(self.site.settings.publication.folder))
-        self.lists = Lists(self.store, self.trail, self.ca_keys, self.profiles, now, self.publisher)
+        self.lists = Lists(
+            self.store,
+            self.trail,
+            self.ca_keys,
+            self.profiles,
+            now,
+            self.publisher,
+            self.authorities,
+        )
         self.intake = Intake(self.store, self.trail, self.directory, now, os.urandom)
         self.examination = Examination(
             self.store, self.trail, self.directory, self.orders, self.kind
@@ -104,9 +152,46 @@ class Services:
             os.urandom,
         )
 
+    @cached_property
+    def destruction(self) -> Destruction:
+        """Destruction of cards."""
+        return Destruction(self.store, self.trail, self.directory, now)
+
+    @cached_property
+    def disclosure(self) -> Disclosure:
+        """PIN envelopes."""
+        return Disclosure(self.store, self.trail, self.directory)
+
+    @cached_property
+    def erasure(self) -> Erasure:
+        """Erasure of files whose time is over."""
+        return Erasure(self.store, self.trail, self.directory, self.parameters, now)
+
     def signer(self, operator_name: str) -> KeySigner:
-        """Unlock an operator's key for this process."""
-        return unlock(self.operator_keys, operator_name)
+        """Unlock an operator's key for this process; a wrong passphrase is entered."""
+        with self._failures_entered(operator_name):
+            return unlock(self.operator_keys, operator_name)
+
+    def sealing_key(self, operator_name: str, credential_id: str) -> ec.EllipticCurvePrivateKey:
+        """Unlock an operator's encryption key, of the pair in use or of one before it."""
+        with self._failures_entered(operator_name):
+            return unlock_sealing(self.operator_keys, operator_name, credential_id)
+
+    @contextmanager
+    def _failures_entered(self, operator_name: str) -> Iterator[None]:
+        try:
+            yield
+        except Refused as error:
+            if error.code == "keys.passphrase.wrong":
+                with self.store.begin() as tx:
+                    self.trail.append(tx, _failed_login(operator_name))
+            raise
+
+    def anchor_public_keys(self) -> dict[str, bytes]:
+        """Return the registered anchor keys, SubjectPublicKeyInfo DER by ``key_id``."""
+        with self.store.read() as tx:
+            keys = [bytes.fromhex(one) for one in self.directory.register(tx).anchor_keys]
+        return {key_id(one): one for one in keys}
 
     def path_verdict(self, row: Certificate) -> str:
         """Return ``valid``, or why path validation with the newest lists says no."""
@@ -139,8 +224,23 @@ class Services:
         return rule.oid(self.kind) if rule is not None else ""
 
 
-def open_services(site: Site) -> Services:
-    """Return the services of a site whose store fits this program and the site's kind."""
+def _failed_login(operator_name: str) -> Event:
+    return Event("LOGIN.FAIL", "operator", operator_name, outcome="FAIL")
+
+
+def _time_stamper(site: Site) -> TimeStamper | None:
+    settings = site.settings.anchors
+    if settings.tsa is None or settings.tsa_roots is None:
+        return None
+    return TimeStamper(settings.tsa, site.path(settings.tsa_roots))
+
+
+def open_services(site: Site, *, anchored: bool = True) -> Services:
+    """Return the services of a site whose store fits this program and the site's kind.
+
+    Raises ``Refused`` where the store stands behind its newest anchor, unless ``anchored`` is
+    false: an auditor must still be able to look.
+    """
     file = site.store_url.removeprefix("sqlite:///")
     if file != site.store_url and not Path(file).is_file():
         raise Unavailable(
@@ -150,6 +250,8 @@ def open_services(site: Site) -> Services:
     verify_schema(services.store)
     with services.store.read() as tx:
         _, kind = services.trail.site(tx)
+        if anchored:
+            services.anchors.verify_newest(tx)
     if kind is not services.kind:
         raise Conflict(
             "cli.site.kind",

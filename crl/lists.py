@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from audit.canonical import canonical_json
 from audit.trail import Event, Trail
 from ca import records as ca_records
+from ca.authorities import Authorities
 from ca.issuers import find_issuer, issuer_certificate, signing_hash
 from ca.records import Certificate, Issuer, Revocation
 from crl import records
@@ -55,14 +56,16 @@ class Lists:
     profiles: Profiles
     clock: Clock
     publisher: Publisher
+    authorities: Authorities
 
     def issue(self, issuer_id: str, actor: str) -> list[RevocationList]:
         """Issue every list of the CA by its profile and return them, stored and not yet public.
 
-        Numbers rise and are never used twice; a failure leaves a gap.
+        Numbers rise and are never used twice; a failure leaves a gap. Raises ``Refused`` for a CA
+        that is not as its ceremony made it.
         """
         with self.store.read() as tx:
-            issuer = find_issuer(tx, issuer_id)
+            issuer = self.authorities.find(tx, issuer_id)
         profile = self.profiles.crl(issuer.crl_profile)
         return [self._issue(issuer, Scope(scope), profile, actor) for scope in profile.scopes]
 
@@ -93,7 +96,7 @@ class Lists:
         what is served; ``Unavailable`` when it cannot be written, and the old one stays.
         """
         with self.store.read() as tx:
-            issuer = find_issuer(tx, row.issuer_id)
+            issuer = self.authorities.find(tx, row.issuer_id)
         octets = row.list_der or b""
         self._verify_newer(issuer, row, octets)
         self._verify_view(row)

@@ -3,325 +3,284 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from itertools import groupby
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from audit.canonical import canonical_json, digest
+from audit.canonical import digest
+from audit.chain import START, Head
 from audit.trail import Event, Trail
 from operators import records
-from operators.records import Credential, KeyUse, Operator, RoleGrant, Statement
+from operators.accounts import Account, Moment
+from operators.acts import PolicyState, p256_key
+from operators.evidence.proof import Entry, kept, misplaced, read_entry, take_act, verify_stated
+from operators.identity import Identity, verify_identity, verify_other_person
+from operators.kinds import REGISTER_CODES, Kept
+from operators.policy import policy_changes
+from operators.records import Operator, Statement
+from operators.register import Register
 from operators.statements import (
     Decision,
-    SignedStatement,
     Signer,
-    StatementType,
+    Stand,
     credential_id,
     make_statement,
-    public_key_der,
-    verify_statement,
+    verify_says,
 )
-from pki.errors import Conflict, InvalidInput, NotFound, Refused
+from pki.errors import Refused
 from pki.serials import Entropy
-from pki.validity import rfc3339
-from policies.roles import Role, conflicting_pair
+from pki.validity import japan_date, rfc3339
+from policies.role_tables import RoleTable
+from policies.roles import Role
 from store.database import Transaction
 
-_NAME = re.compile(r"[a-z][a-z0-9-]{1,31}\Z")
 
+@dataclass
+class _Known:
+    """The register as proven last, and the head of the trail at that time."""
 
-@dataclass(frozen=True)
-class Appointment:
-    """A person to be made an operator: name to type, full name, public keys, roles."""
-
-    operator_id: str
-    full_name: str
-    signing_key: ec.EllipticCurvePublicKey
-    sealing_key: ec.EllipticCurvePublicKey
-    roles: tuple[Role, ...]
-
-    def digest(self) -> str:
-        """Return the SHA-256 that statements about the appointment are bound to."""
-        return digest(
-            canonical_json(
-                {
-                    "operator": self.operator_id,
-                    "full_name": self.full_name,
-                    "signing_key": public_key_der(self.signing_key).hex(),
-                    "sealing_key": public_key_der(self.sealing_key).hex(),
-                    "roles": sorted(self.roles),
-                }
-            )
-        )
+    register: Register = field(default_factory=Register)
+    head: Head = START
 
 
 @dataclass(frozen=True)
 class Directory:
-    """Operators, their roles and statements."""
+    """Proves people and roles, keeps statements and verifies them anew.
+
+    ``root``: SHA-256 of the first set-up, pinned outside the store. ``table`` says which roles one
+    person never holds together, ``policy`` what this program would issue by.
+    """
 
     trail: Trail
     entropy: Entropy
+    root: str
+    table: RoleTable
+    policy: PolicyState
+    _known: _Known = field(default_factory=_Known, repr=False, compare=False)
 
-    def set_up(
-        self, tx: Transaction, first: Sequence[Appointment], officers: Sequence[Signer]
-    ) -> None:
-        """Appoint the first operators: two officers among them sign the whole list together."""
-        names = {signer.operator_id for signer in officers}
-        managers = (Role.CA_MANAGER, Role.RA_MANAGER, Role.IA_MANAGER)
-        offices = {
-            one.operator_id: role
-            for one in first
-            for role in reversed(managers)
-            if role in one.roles
-        }
-        if (
-            len(names) != 2
-            or not names <= set(offices)
-            or Role.CA_MANAGER not in (offices[name] for name in names)
-        ):
+    def register(self, tx: Transaction) -> Register:
+        """Return the register up to now, proven from the pinned set-up on.
+
+        Raises ``Refused`` where a row, a signature or the trail was tampered with.
+        """
+        head, known = self.trail.head(tx), self._known
+        if known.head == head:
+            return known.register
+        if not self._stands(tx, known.head):
+            known.register, known.head = Register(), START
+        register, after = known.register, known.head.seq
+        newest = self.trail.newest(tx, REGISTER_CODES, after) or register.head.seq
+        if register.head.seq != newest:
+            known.register, known.head = Register(), START
+            self._extend(tx, register)
+        if register.head.seq != newest or not newest:
             raise Refused(
-                "operators.setup",
-                "the first set-up is signed by a CA manager and another manager",
-                "The first two operators of the staff file are CA_MANAGER and RA_MANAGER, say.",
+                "operators.register.cut",
+                f"entry {newest} of the trail is an act of the register that nobody signed",
+                "The store was tampered with: keep it and call the auditor.",
             )
-        listed = digest(canonical_json({"appointments": [one.digest() for one in first]}))
-        for appointment in first:
-            self._add(tx, appointment, actor=officers[0].operator_id)
-        site_id = self.trail.site(tx)[0]
-        statements = [
-            self._keep(
-                tx,
-                signer,
-                Decision(
-                    StatementType.SETUP,
-                    "site",
-                    site_id,
-                    listed,
-                    "APPOINT",
-                    offices[signer.operator_id],
-                ),
-            )
-            for signer in officers
-        ]
-        for appointment in first:
-            self._grant(tx, appointment, statements[0], co_actor=officers[1].operator_id)
+        known.register, known.head = register, head
+        return register
 
-    def appoint(self, tx: Transaction, appointment: Appointment, manager: Signer) -> None:
-        """Make a new operator with roles, signed by a CA manager, who is another person."""
-        self.verify_may_appoint(tx, manager, appointment.operator_id, appointment.roles)
-        decision = Decision(
-            StatementType.ROLE_GRANT,
-            "operator",
-            appointment.operator_id,
-            appointment.digest(),
-            "APPOINT",
-            Role.CA_MANAGER,
-        )
-        self._add(tx, appointment, actor=manager.operator_id)
-        statement = self._keep(tx, manager, decision)
-        self._grant(tx, appointment, statement, co_actor="")
-
-    def verify_may_appoint(
-        self, tx: Transaction, manager: Signer, name: str, roles: Iterable[Role]
-    ) -> None:
-        """Raise unless the CA manager may appoint that name to those roles."""
-        if manager.operator_id == name:
-            raise Refused("operators.grant.self", "nobody grants roles to themselves")
-        self.verify_may_act(tx, manager, Role.CA_MANAGER)
-        if not _NAME.match(name):
-            raise InvalidInput(
-                "operators.name", f"{name!r} is no operator name", "Use a-z, 0-9 and hyphen."
-            )
-        if records.by_id(tx, name) is not None:
-            raise Conflict("operators.exists", f"there is an operator {name!r} already")
-        _verify_roles(name, roles)
+    def now(self, tx: Transaction) -> Moment:
+        """Return the moment of the entry that would come next."""
+        position = self.trail.position(tx, lock=False)
+        return Moment(position + 1, japan_date(self.trail.clock()))
 
     def roles_of(self, tx: Transaction, operator_id: str) -> frozenset[Role]:
-        """Return the roles held now; raises ``NotFound`` for an unknown operator."""
-        if records.by_id(tx, operator_id) is None:
-            raise NotFound(
-                "operators.unknown",
-                f"there is no operator {operator_id!r}",
-                "See `hpki operator list`.",
-            )
-        grants = records.grants_of(tx, operator_id)
-        return frozenset(Role(grant.role) for grant in grants if grant.until_seq is None)
+        """Return the roles a person may act in now; raises ``NotFound`` for an unknown one."""
+        return self.register(tx).roles(operator_id, self.now(tx))
+
+    def role_among(self, tx: Transaction, operator_id: str, roles: Sequence[Role]) -> Role:
+        """Return the first of the roles that the person may act in now, or raise ``Refused``."""
+        held = self.roles_of(tx, operator_id)
+        for role in roles:
+            if role in held:
+                return role
+        raise Refused(
+            "operators.role.missing",
+            f"{operator_id} does not hold the role {' or '.join(roles)}",
+            "See `hpki operator list` for who does.",
+        )
 
     def verify_may_act(self, tx: Transaction, signer: Signer, role: Role) -> None:
-        """Raise ``Refused`` unless the signer's key is current and its operator holds the role."""
-        self._credential(tx, signer)
-        if role not in self.roles_of(tx, signer.operator_id):
+        """Raise ``Refused`` unless the signer's key is current and its operator holds the role.
+
+        An operator who holds roles that conflict may not act at all.
+        """
+        register, now, name = self.register(tx), self.now(tx), signer.operator_id
+        account = verify_key(register, signer, now)
+        if role not in account.roles_at(now):
+            holders = register.holders(role, now)
             raise Refused(
                 "operators.role.missing",
-                f"{signer.operator_id} does not hold the role {role}",
-                f"Act as {' or '.join(records.holders_of(tx, role)) or 'someone appointed to it'}.",
+                f"{name} does not hold the role {role}",
+                f"Act as {' or '.join(holders) or 'someone appointed to it'}.",
+            )
+        self.verify_roles(name, account.roles_at(now))
+
+    def verify_roles(self, name: str, roles: Collection[Role]) -> None:
+        """Raise ``Refused`` if one person may not hold the roles together."""
+        pair = self.table.conflicting_pair(roles)
+        if pair is not None:
+            raise Refused(
+                "operators.role.conflict",
+                f"{name} may not hold {pair[0]} and {pair[1]} together",
+                "Appoint another person to one of them.",
             )
 
-    def state(self, tx: Transaction, signer: Signer, decision: Decision) -> Statement:
-        """Sign the decision, keep and return it; the signer must hold the role it claims."""
-        self.verify_may_act(tx, signer, decision.role)
-        return self._keep(tx, signer, decision)
+    def verify_policy(self, tx: Transaction) -> None:
+        """Raise ``Refused`` naming what differs from the profiles and parameters approved."""
+        changed = policy_changes(self.register(tx).policy, self.policy)
+        if changed:
+            raise Refused(
+                "operators.policy.unapproved",
+                f"not approved as it is now: {', '.join(changed)}",
+                "Nothing is issued by it; two managers approve it with `hpki config approve`.",
+            )
+
+    def verify_not_own(
+        self, tx: Transaction, operator_id: str, names: Collection[str], birth_date: date
+    ) -> None:
+        """Raise ``Refused`` if a file with these names and birth date is the operator's own."""
+        verify_other_person(self.identity(tx, operator_id), operator_id, names, birth_date)
+
+    def identity(self, tx: Transaction, operator_id: str) -> Identity:
+        """Return who the operator is; raises ``Refused`` unless the register knows it so."""
+        person = self.register(tx).account(operator_id).person
+        row = tx.get(Operator, operator_id) or Operator(id=operator_id, full_name="", salt="")
+        identity = Identity(row.full_name, row.birth_date, row.salt)
+        verify_identity(identity, operator_id, person)
+        return identity
+
+    def state(
+        self, tx: Transaction, event: Event, *decisions: tuple[Signer, Decision]
+    ) -> tuple[Statement, ...]:
+        """Sign the decisions, enter the event that names them, and return them as kept.
+
+        Each signer must hold the role it claims, with a key that counts, now.
+        """
+        self.trail.position(tx)
+        for signer, decision in decisions:
+            self.verify_may_act(tx, signer, decision.role)
+        return self.keep(tx, event, decisions, self.register(tx).head)
+
+    def keep(
+        self,
+        tx: Transaction,
+        event: Event,
+        decisions: Sequence[tuple[Signer, Decision]],
+        register: Head,
+        content: str | None = None,
+    ) -> tuple[Statement, ...]:
+        """Sign and store decisions of people who were found able to make them, with their entry.
+
+        ``content`` is the act of the register they are about, if it is one.
+        """
+        head = self.trail.head(tx, lock=True)
+        site_id = self.trail.site(tx)[0]
+        rows = []
+        for signer, decision in decisions:
+            at = rfc3339(self.trail.clock())
+            stand = Stand(self.entropy(16).hex(), site_id, at, head, register)
+            signed = make_statement(signer, decision, stand)
+            rows.append(
+                Statement(
+                    id=stand.statement_id,
+                    operator_id=signer.operator_id,
+                    type=decision.type,
+                    object_id=decision.object_id,
+                    body=signed.body.decode(),
+                    signature=signed.signature.hex(),
+                    seq=head.seq + 1,
+                    content=content,
+                )
+            )
+        named = {row.id: digest(row.body.encode()) for row in rows}
+        self.trail.append(tx, replace(event, detail={**event.detail, "signed": named}))
+        tx.add_all(rows)
+        tx.flush()
+        return tuple(rows)
 
     def verify_kept(self, tx: Transaction, statement_id: str, expected: Decision) -> str:
         """Return the operator who made the kept statement, verified anew.
 
         Raises ``Refused`` unless it says exactly what is expected, for this site, its signature
-        verifies, and the operator held key and role at the statement's position in the trail.
+        verifies, the trail names it where it stands, and the operator held key and role there.
         """
         row = tx.get(Statement, statement_id)
         if row is None:
             raise Refused("operators.statement.missing", f"there is no statement {statement_id}")
-        statement = SignedStatement(row.body.encode(), bytes.fromhex(row.signature))
-        credential = tx.get(Credential, statement.field("credential"))
-        if (
-            credential is None
-            or credential.use is not KeyUse.SIGN
-            or not _held(credential, row.seq)
-        ):
-            raise Refused(
-                "operators.statement.credential", "the key was not valid when it was signed"
-            )
-        verify_statement(statement, credential.public_key_der, expected, credential.operator_id)
-        names = (statement.field("statement_id"), statement.field("site_id"))
-        if names != (row.id, self.trail.site(tx)[0]):
-            raise Refused("operators.statement.differs", "the statement has another id or site")
-        grants = records.grants_of(tx, credential.operator_id)
-        if not any(grant.role == expected.role and _held(grant, row.seq) for grant in grants):
-            raise Refused(
-                "operators.statement.role",
-                f"{credential.operator_id} did not hold {expected.role} when it was signed",
-            )
-        return credential.operator_id
+        statement = kept_statement(row)
+        operator_id = verify_stated(
+            self.register(tx),
+            self._entry(tx, row.seq),
+            statement,
+            lambda head: self._stands(tx, head),
+        )
+        verify_says(statement.signed, expected)
+        return operator_id
 
     def position(self, tx: Transaction, statement_id: str) -> int:
-        """Return the trail position after which a kept statement stands."""
+        """Return the trail position of a kept statement."""
         return tx.get_one(Statement, statement_id).seq
 
     def sealing_keys(
         self, tx: Transaction, role: Role
-    ) -> list[tuple[Credential, ec.EllipticCurvePublicKey]]:
-        """Return the current encryption keys of everyone who holds the role."""
+    ) -> list[tuple[str, ec.EllipticCurvePublicKey]]:
+        """Return credential id and encryption key of everyone who may act in the role now."""
+        register, now = self.register(tx), self.now(tx)
         found = []
-        for operator_id in records.holders_of(tx, role):
-            for credential in records.credentials_of(tx, operator_id, KeyUse.SEAL):
-                key = load_der_public_key(credential.public_key_der)
-                if credential.until_seq is None and isinstance(key, ec.EllipticCurvePublicKey):
-                    found.append((credential, key))
+        for name in register.holders(role, now):
+            held = register.account(name).keys_at(now.seq)
+            if held is not None and now.day <= held.keys.expires_on:
+                found.append((held.credential, p256_key(held.keys.sealing_key)))
         return found
 
-    def everyone(self) -> list[tuple[Operator, frozenset[Role]]]:
-        """Return all operators with the roles they hold now."""
-        with self.trail.store.read() as tx:
-            return [(row, self.roles_of(tx, row.id)) for row in records.everyone(tx)]
+    def _extend(self, tx: Transaction, register: Register) -> None:
+        site_id = self.trail.site(tx)[0]
+        rows = records.acts_after(tx, register.head.seq)
+        for seq, group in groupby(rows, key=lambda row: row.seq):
+            statements = [kept_statement(row) for row in group]
+            take_act(register, self.root, site_id, self._entry(tx, seq), statements)
 
-    def _credential(self, tx: Transaction, signer: Signer) -> Credential:
-        wanted = credential_id(signer.public_key())
-        for credential in records.credentials_of(tx, signer.operator_id, KeyUse.SIGN):
-            if credential.id == wanted and credential.until_seq is None:
-                return credential
+    def _entry(self, tx: Transaction, seq: int) -> Entry:
+        row = self.trail.entry(tx, seq)
+        octets = row.body.encode() if row is not None else b""
+        if row is None or digest(octets) != row.hash:
+            raise misplaced(seq)
+        return read_entry(json.loads(octets), Head(row.seq, row.hash))
+
+    def _stands(self, tx: Transaction, head: Head) -> bool:
+        entry = self.trail.entry(tx, head.seq)
+        return entry is not None and entry.hash == head.hash
+
+
+def kept_statement(row: Statement) -> Kept:
+    """Return the row's statement; raises ``Refused`` for a signature that is no hexadecimal."""
+    return kept(row.id, row.seq, row.body, row.signature, row.content)
+
+
+def verify_key(register: Register, signer: Signer, now: Moment) -> Account:
+    """Return the signer's account; raises ``Refused`` for a key that does not count now."""
+    name = signer.operator_id
+    account = register.accounts.get(name)
+    held = account.keys_at(now.seq) if account is not None else None
+    if account is None or held is None or held.credential != credential_id(signer.public_key()):
         raise Refused(
             "operators.credential.unknown",
-            f"the key is not a current signing key of {signer.operator_id}",
+            f"the key is not a current signing key of {name}",
+            "A key that was lost, replaced or never registered signs nothing.",
         )
-
-    def _add(self, tx: Transaction, appointment: Appointment, actor: str) -> None:
-        name = appointment.operator_id
-        if not _NAME.match(name):
-            raise InvalidInput(
-                "operators.name", f"{name!r} is no operator name", "Use a-z, 0-9 and hyphen."
-            )
-        _verify_roles(name, appointment.roles)
-        if records.by_id(tx, name) is not None:
-            raise Conflict("operators.exists", f"there is an operator {name!r} already")
-        tx.add(Operator(id=name, full_name=appointment.full_name))
-        tx.flush()
-        seq = self.trail.append(
-            tx,
-            Event(
-                "ACCOUNT.CREATE",
-                "operator",
-                name,
-                actor=actor,
-                detail={"appointment": appointment.digest()},
-            ),
-        )
-        for use, key in (
-            (KeyUse.SIGN, appointment.signing_key),
-            (KeyUse.SEAL, appointment.sealing_key),
-        ):
-            tx.add(
-                Credential(
-                    id=credential_id(key),
-                    operator_id=name,
-                    use=use,
-                    public_key_der=public_key_der(key),
-                    from_seq=seq,
-                )
-            )
-        tx.flush()
-
-    def _grant(
-        self, tx: Transaction, appointment: Appointment, statement: Statement, co_actor: str
-    ) -> None:
-        seq = self.trail.append(
-            tx,
-            Event(
-                "ROLE.GRANT",
-                "operator",
-                appointment.operator_id,
-                actor=statement.operator_id,
-                actor_role=json.loads(statement.body)["role"],
-                co_actor=co_actor,
-                detail={"roles": sorted(appointment.roles), "statement": statement.id},
-            ),
-        )
-        for role in appointment.roles:
-            tx.add(
-                RoleGrant(
-                    operator_id=appointment.operator_id,
-                    role=role,
-                    from_seq=seq,
-                    statement_id=statement.id,
-                )
-            )
-        tx.flush()
-
-    def _keep(self, tx: Transaction, signer: Signer, decision: Decision) -> Statement:
-        self._credential(tx, signer)
-        statement_id = self.entropy(16).hex()
-        signed = make_statement(
-            signer,
-            decision,
-            statement_id=statement_id,
-            site_id=self.trail.site(tx)[0],
-            at=rfc3339(self.trail.clock()),
-        )
-        row = Statement(
-            id=statement_id,
-            operator_id=signer.operator_id,
-            type=decision.type,
-            object_id=decision.object_id,
-            body=signed.body.decode(),
-            signature=signed.signature.hex(),
-            seq=self.trail.position(tx),
-        )
-        tx.add(row)
-        tx.flush()
-        return row
-
-
-def _held(row: Credential | RoleGrant, seq: int) -> bool:
-    return row.from_seq <= seq and (row.until_seq is None or seq < row.until_seq)
-
-
-def _verify_roles(name: str, roles: Iterable[Role]) -> None:
-    pair = conflicting_pair(roles)
-    if pair is not None:
+    if held.keys.expires_on < now.day:
         raise Refused(
-            "operators.role.conflict",
-            f"{name} may not hold {pair[0]} and {pair[1]} together",
-            "Appoint another person to one of them.",
+            "operators.credential.expired",
+            f"the key of {name} expired on {held.keys.expires_on}",
+            "Have a manager register new keys: `hpki operator rekey`.",
         )
+    if account.suspended(now.seq):
+        raise Refused("operators.suspended", f"{name} is suspended")
+    return account

@@ -1,62 +1,36 @@
-"""Rows of operators, their credentials, roles and statements."""
+"""Rows of operators and of what they signed."""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from datetime import date
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, col, select
 
-from policies.roles import Role
 from store import columns
 from store.database import Transaction
 
 
-class KeyUse(StrEnum):
-    """SIGN makes statements; SEAL opens what is enveloped to the operator (HPKE)."""
-
-    SIGN = "SIGN"
-    SEAL = "SEAL"
-
-
 class Operator(SQLModel, table=True):
-    """A person who acts; the id is the name typed with ``--operator``."""
+    """Who a person is; the id is the name typed with ``--operator``.
+
+    The register knows the salted digest of name and birth date only, so these may be erased.
+    """
 
     __tablename__ = "operator"
 
     id: str = Field(sa_column=columns.key_column())
     full_name: str = Field(sa_type=sa.Text)
-
-
-class Credential(SQLModel, table=True):
-    """A P-256 public key (SubjectPublicKeyInfo DER), valid from and until trail positions."""
-
-    __tablename__ = "credential"
-
-    id: str = Field(sa_column=columns.key_column())
-    operator_id: str = Field(sa_column=columns.key_column("operator.id", primary=False))
-    use: KeyUse = Field(sa_column=columns.choice(KeyUse))
-    public_key_der: bytes
-    from_seq: int
-    until_seq: int | None = None
-
-
-class RoleGrant(SQLModel, table=True):
-    """A role held from one trail position until another."""
-
-    __tablename__ = "role_grant"
-
-    operator_id: str = Field(sa_column=columns.key_column("operator.id"))
-    role: Role = Field(
-        sa_column=sa.Column(sa.Text, primary_key=True, nullable=False),
-    )
-    from_seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    until_seq: int | None = None
-    statement_id: str = Field(sa_column=columns.key_column("statement.id", primary=False))
+    birth_date: date | None = None
+    salt: str = Field(sa_column=columns.hexadecimal(64))
 
 
 class Statement(SQLModel, table=True):
-    """A signed decision: ``body`` is the RFC 8785 text, ``signature`` ECDSA P-256 in hex."""
+    """A signed decision: ``body`` is the RFC 8785 text, ``signature`` ECDSA P-256 in hex.
+
+    ``seq`` is the trail entry that names it. ``content`` is the act of the register that it is
+    about, None for every other statement.
+    """
 
     __tablename__ = "statement"
 
@@ -66,12 +40,8 @@ class Statement(SQLModel, table=True):
     object_id: str = Field(sa_type=sa.Text, index=True)
     body: str = Field(sa_type=sa.Text)
     signature: str = Field(sa_type=sa.Text)
-    seq: int
-
-
-def by_id(tx: Transaction, operator_id: str) -> Operator | None:
-    """Return the operator, or None."""
-    return tx.get(Operator, operator_id)
+    seq: int = Field(index=True)
+    content: str | None = Field(default=None, sa_type=sa.Text)
 
 
 def everyone(tx: Transaction) -> list[Operator]:
@@ -79,31 +49,32 @@ def everyone(tx: Transaction) -> list[Operator]:
     return list(tx.exec(select(Operator).order_by(col(Operator.id))))
 
 
-def credentials_of(tx: Transaction, operator_id: str, use: KeyUse) -> list[Credential]:
-    """Return the operator's credentials for that use, oldest first."""
+def statements_about(tx: Transaction, object_id: str, kind: str) -> list[Statement]:
+    """Return the statements of that type about the object, newest first."""
+    query = select(Statement).where(Statement.object_id == object_id, Statement.type == kind)
+    return list(tx.exec(query.order_by(col(Statement.seq).desc())))
+
+
+def acts_after(tx: Transaction, seq: int) -> list[Statement]:
+    """Return the statements about acts of the register after a position, in order."""
     query = (
-        select(Credential)
-        .where(Credential.operator_id == operator_id, Credential.use == use)
-        .order_by(col(Credential.from_seq))
+        select(Statement)
+        .where(Statement.seq > seq, col(Statement.content).is_not(None))
+        .order_by(col(Statement.seq), col(Statement.id))
     )
     return list(tx.exec(query))
 
 
-def grants_of(tx: Transaction, operator_id: str) -> list[RoleGrant]:
-    """Return every grant to the operator, oldest first."""
-    query = (
-        select(RoleGrant)
-        .where(RoleGrant.operator_id == operator_id)
-        .order_by(col(RoleGrant.from_seq), col(RoleGrant.role))
-    )
-    return list(tx.exec(query))
-
-
-def holders_of(tx: Transaction, role: Role) -> list[str]:
-    """Return the operators who hold the role now, by name."""
-    query = (
-        select(RoleGrant.operator_id)
-        .where(RoleGrant.role == role, col(RoleGrant.until_seq).is_(None))
-        .order_by(col(RoleGrant.operator_id))
-    )
-    return list(tx.exec(query))
+def statements_after(tx: Transaction, seq: int, limit: int) -> list[Statement]:
+    """Return statements after a position in order; those of one entry are never divided."""
+    cut = tx.exec(
+        select(Statement.seq)
+        .where(Statement.seq > seq)
+        .order_by(col(Statement.seq))
+        .offset(limit - 1)
+        .limit(1)
+    ).first()
+    query = select(Statement).where(Statement.seq > seq)
+    if cut is not None:
+        query = query.where(Statement.seq <= cut)
+    return list(tx.exec(query.order_by(col(Statement.seq), col(Statement.id))))

@@ -1,7 +1,8 @@
 """Statements: a decision signed with the operator's own key over exactly what was seen.
 
 A statement is one RFC 8785 object, signed ECDSA P-256 with SHA-256 over its octets. It is bound by
-``digest`` (SHA-256) to what was decided about.
+``digest`` (SHA-256) to what was decided about, by ``after`` to the trail as it then stood, and by
+``register`` to the people and roles then known, both as SEQ:HASH of a trail entry.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Protocol
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from audit.canonical import canonical_json
+from audit.canonical import canonical_json, digest
+from audit.chain import Head
 from pki.errors import InvalidInput, Refused
 from pki.signing import sign, verify_signature
 from policies.roles import Role
@@ -25,13 +27,31 @@ class StatementType(StrEnum):
     """What is decided."""
 
     SETUP = "SETUP"
+    APPOINTMENT = "APPOINTMENT"
     ROLE_GRANT = "ROLE_GRANT"
+    ROLE_END = "ROLE_END"
+    SUSPENSION = "SUSPENSION"
+    RESUMPTION = "RESUMPTION"
+    DEPARTURE = "DEPARTURE"
+    SUBSTITUTION = "SUBSTITUTION"
+    CREDENTIAL = "CREDENTIAL"
+    LOSS = "LOSS"
+    TRAINING = "TRAINING"
+    OFFICE = "OFFICE"
+    POLICY_CHANGE = "POLICY_CHANGE"
+    ANCHOR_KEY = "ANCHOR_KEY"
+    CLOCK_STEP = "CLOCK_STEP"
+    LOG_REVIEW = "LOG_REVIEW"
     CEREMONY = "CEREMONY"
     EXAMINATION = "EXAMINATION"
     APPROVAL = "APPROVAL"
     REJECTION = "REJECTION"
     EXECUTION = "EXECUTION"
     REVOCATION = "REVOCATION"
+    EMERGENCY_REVIEW = "EMERGENCY_REVIEW"
+    PIN_DISCLOSURE = "PIN_DISCLOSURE"
+    CARD_DESTRUCTION = "CARD_DESTRUCTION"
+    ERASURE = "ERASURE"
 
 
 class Signer(Protocol):
@@ -81,21 +101,41 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Stand:
+    """Where a statement stands: its id and site, the claimed time, and what was seen before it."""
+
+    statement_id: str
+    site_id: str
+    at: str
+    after: Head
+    register: Head
+
+
+@dataclass(frozen=True)
 class SignedStatement:
     """``body``: RFC 8785 octets; ``signature``: DER Ecdsa-Sig-Value."""
 
     body: bytes
     signature: bytes
 
+    def sha256(self) -> str:
+        """Return the SHA-256 of the body, by which the trail names the statement."""
+        return digest(self.body)
+
     def field(self, name: str) -> str:
         """Return a string field of the body; raises ``InvalidInput`` where there is none."""
         try:
             value = json.loads(self.body)[name]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             value = None
         if not isinstance(value, str):
             raise InvalidInput("operators.statement.shape", f"the statement has no {name}")
         return value
+
+
+def head_text(head: Head) -> str:
+    """Return SEQ:HASH."""
+    return f"{head.seq}:{head.hash}"
 
 
 def credential_id(public_key: ec.EllipticCurvePublicKey) -> str:
@@ -110,14 +150,12 @@ def public_key_der(public_key: ec.EllipticCurvePublicKey) -> bytes:
     )
 
 
-def make_statement(
-    signer: Signer, decision: Decision, *, statement_id: str, site_id: str, at: str
-) -> SignedStatement:
-    """Return the decision signed; ``at`` is RFC 3339, claimed and never used to decide order."""
+def make_statement(signer: Signer, decision: Decision, stand: Stand) -> SignedStatement:
+    """Return the decision signed; its time is RFC 3339, claimed and never used to decide order."""
     body = canonical_json(
         {
-            "statement_id": statement_id,
-            "site_id": site_id,
+            "statement_id": stand.statement_id,
+            "site_id": stand.site_id,
             "type": decision.type.value,
             "object_type": decision.object_type,
             "object_id": decision.object_id,
@@ -127,26 +165,30 @@ def make_statement(
             "role": decision.role.value,
             "operator": signer.operator_id,
             "credential": credential_id(signer.public_key()),
-            "at": at,
+            "at": stand.at,
+            "after": head_text(stand.after),
+            "register": head_text(stand.register),
         }
     )
     return SignedStatement(body, signer.sign(body))
 
 
-def verify_statement(
-    statement: SignedStatement, public_key_der: bytes, expected: Decision, operator_id: str
+def verify_signed(
+    statement: SignedStatement, public_key: ec.EllipticCurvePublicKey, operator_id: str
 ) -> None:
-    """Raise ``Refused`` unless the operator's key signed exactly the expected decision."""
-    key = serialization.load_der_public_key(public_key_der)
+    """Raise ``Refused`` unless the operator's key signed the statement's octets."""
     try:
-        verify_signature(key, statement.signature, statement.body, "SHA-256")
+        verify_signature(public_key, statement.signature, statement.body, "SHA-256")
     except Refused:
         raise Refused(
             "operators.statement.signature",
-            f"the statement about {expected.object_id} is not signed by {operator_id}",
+            f"a statement that names {operator_id} is not signed with that key",
         ) from None
+
+
+def verify_says(statement: SignedStatement, expected: Decision) -> None:
+    """Raise ``Refused`` naming the field unless the statement says exactly what is expected."""
     for name, wanted in (
-        ("operator", operator_id),
         ("type", expected.type.value),
         ("object_type", expected.object_type),
         ("object_id", expected.object_id),

@@ -1,14 +1,14 @@
-"""The role catalogue and the pairs that one person never holds together."""
+"""The role catalogue: duties, and whose signatures give a role and take it back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import StrEnum
 from functools import cache
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from policies.schema import Strict, load_toml, policy_data
+from policies.schema import Firm, Strict, Words, load_toml, policy_data
 
 
 class Role(StrEnum):
@@ -33,40 +33,56 @@ class Role(StrEnum):
     HELPDESK = "HELPDESK"
 
 
-class _Entry(Strict):
+class Duties(Strict):
+    """What a role may do, in two languages."""
+
+    english: Words
+    japanese: Words
+
+
+class RoleEntry(Strict):
+    """One role: a grant or an end is signed by ``signatures`` persons out of ``appointed_by``."""
+
     code: Role
-    japanese: str
-
-
-class _Conflict(Strict):
-    role: Role
-    against: tuple[Role | str, ...] = Field(alias="with")
+    japanese: Words
+    may: Duties
+    appointed_by: tuple[Role, ...] = Field(min_length=1)
+    signatures: int = Field(ge=1)
+    source: Words
+    firm: Firm
 
 
 class _Table(Strict):
-    role: tuple[_Entry, ...]
-    conflict: tuple[_Conflict, ...]
+    role: tuple[RoleEntry, ...]
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if sorted(entry.code for entry in self.role) != sorted(Role):
+            raise ValueError("each role stands in the catalogue once")
+        return self
 
 
 @cache
-def _table() -> _Table:
-    return load_toml(_Table, policy_data("roles.toml"), "roles.toml", "policies.roles")
+def _entries() -> dict[Role, RoleEntry]:
+    table = load_toml(_Table, policy_data("roles.toml"), "roles.toml", "policies.roles")
+    return {entry.code: entry for entry in table.role}
+
+
+def role_entry(role: Role) -> RoleEntry:
+    """Return the role's entry in the catalogue."""
+    return _entries()[role]
 
 
 def japanese_name(role: Role) -> str:
     """Return the role's Japanese name."""
-    return next(entry.japanese for entry in _table().role if entry.code is role)
+    return role_entry(role).japanese
 
 
-def conflicting_pair(roles: Iterable[Role]) -> tuple[Role, Role] | None:
-    """Return a pair among ``roles`` that one person may not hold, or None."""
-    held = sorted(set(roles))
-    for conflict in _table().conflict:
-        for other in held:
-            if (
-                conflict.role in held
-                and other is not conflict.role
-                and ("*" in conflict.against or other in conflict.against)
-            ):
-                return conflict.role, other
-    return None
+def appointed_by(role: Role) -> tuple[Role, ...]:
+    """Return the roles one of which whoever signs a grant or an end of ``role`` must hold."""
+    return role_entry(role).appointed_by
+
+
+def signatures(role: Role) -> int:
+    """Return how many persons sign a grant or an end of ``role`` together."""
+    return role_entry(role).signatures

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import tomllib
+from decimal import Decimal
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from pki.errors import InvalidInput
 
 _MAX_OCTETS = 1024 * 1024
+
+Firm = Literal["SEEN", "RECALL-H", "RECALL-M", "RECALL-L", "INFERRED", "PROPOSAL", "UNKNOWN"]
+"""How far a row of data can be trusted: the labels of operations 0.1."""
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+"""A text that says something."""
 
 
 class Strict(BaseModel):
@@ -37,11 +43,14 @@ def load_toml(model: type[S], octets: bytes, what: str, code: str) -> S:
 
 
 def parse_toml(octets: bytes, what: str, code: str) -> dict[str, Any]:
-    """Return the tree of UTF-8 TOML; raises ``InvalidInput`` for encoding, size and syntax."""
+    """Return the tree of UTF-8 TOML, decimals as ``Decimal``.
+
+    Raises ``InvalidInput`` for encoding, size and syntax.
+    """
     if len(octets) > _MAX_OCTETS:
         raise InvalidInput(code, f"{what} is larger than {_MAX_OCTETS} octets")
     try:
-        return tomllib.loads(octets.decode("utf-8"))
+        return tomllib.loads(octets.decode("utf-8"), parse_float=Decimal)
     except UnicodeDecodeError as error:
         raise InvalidInput(code, f"{what} is not UTF-8 at octet {error.start}") from None
     except tomllib.TOMLDecodeError as error:

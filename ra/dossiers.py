@@ -102,13 +102,14 @@ def content(
     )
 
 
+def salted(name: str, text: str, salt: str) -> str:
+    """Return the HMAC-SHA-256 of ``name=text`` under a salt of hexadecimal digits."""
+    return hmac.new(bytes.fromhex(salt), f"{name}={text}".encode(), hashlib.sha256).hexdigest()
+
+
 def _salted(values: Mapping[str, Any], salt: str) -> dict[str, str]:
     """Digest each field under the application's salt, which is erased with it."""
-    key = bytes.fromhex(salt)
-    return {
-        name: hmac.new(key, f"{name}={_text(value)}".encode(), hashlib.sha256).hexdigest()
-        for name, value in values.items()
-    }
+    return {name: salted(name, _text(value), salt) for name, value in values.items()}
 
 
 def _text(value: object) -> str:

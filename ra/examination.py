@@ -17,7 +17,8 @@ from policies.checks import checks_for, refusal_code
 from policies.roles import Role
 from policies.site import SiteKind
 from ra import records
-from ra.dossiers import compute_dossier, examined_offer
+from ra.applicants import verify_nobodys_own
+from ra.dossiers import compute_dossier, examined_offer, salted
 from ra.records import Application, ApplicationState, Check, CheckResult
 from ra.states import move
 from store.database import Store, Transaction
@@ -50,7 +51,8 @@ class Examination:
         failures = dict(failures or {})
         with self.store.begin() as tx:
             application = find_application(tx, ref)
-            role = move(application, ApplicationState.EXAMINED)
+            verify_nobodys_own(self.directory, tx, application, [examiner.operator_id])
+            move(application, ApplicationState.EXAMINED)
             application.carrier = carrier.value
             for rule in checks_for(administrator=application.director_role is not None):
                 note = failures.pop(rule.kind, None)
@@ -71,11 +73,9 @@ class Examination:
             tx.flush()
             offer = self.orders.offer(tx, carrier)
             dossier = compute_dossier(tx, application, self.kind, offer)
-            decision = ca_orders.examination(ref, dossier.digest())
-            statement = self.directory.state(tx, examiner, decision)
             application.dossier = dossier.octets().decode()
-            application.examination_id = statement.id
-            self._enter(tx, "APP.EXAMINED", ref, examiner, role, dossier, statement.id)
+            decision = ca_orders.examination(ref, dossier.digest())
+            application.examination_id = self._state(tx, "APP.EXAMINED", examiner, decision)
             return application
 
     def approve(self, ref: str, approver: Signer) -> Order:
@@ -86,6 +86,7 @@ class Examination:
         """
         with self.store.begin() as tx:
             application = find_application(tx, ref)
+            verify_nobodys_own(self.directory, tx, application, [approver.operator_id])
             move(application, ApplicationState.ISSUING)
             failed = [
                 check.kind
@@ -100,9 +101,8 @@ class Examination:
                 )
             dossier = self._unchanged(tx, application, _seen(application))
             decision = ca_orders.approval(ref, dossier.digest())
-            statement = self.directory.state(tx, approver, decision)
-            self._enter(tx, "APP.DECIDE", ref, approver, Role.RA_APPROVER, dossier, statement.id)
-            return self.orders.accept(tx, dossier, (application.examination_id or "", statement.id))
+            statement_id = self._state(tx, "APP.DECIDE", approver, decision)
+            return self.orders.accept(tx, dossier, (application.examination_id or "", statement_id))
 
     def reject(self, ref: str, approver: Signer, code: str, reason: str = "") -> Application:
         """Decide not to issue, with a refusal code; R99 wants a reason in words."""
@@ -111,7 +111,8 @@ class Examination:
             raise InvalidInput("ra.reject.reason", "the refusal R99 wants a reason in words")
         with self.store.begin() as tx:
             application = find_application(tx, ref)
-            role = move(application, ApplicationState.REJECTED)
+            verify_nobodys_own(self.directory, tx, application, [approver.operator_id])
+            move(application, ApplicationState.REJECTED)
             dossier = compute_dossier(tx, application, self.kind, examined_offer(application))
             decision = Decision(
                 StatementType.REJECTION,
@@ -120,24 +121,26 @@ class Examination:
                 dossier.digest(),
                 code,
                 Role.RA_APPROVER,
-                reason=reason,
+                reason=salted("reject_reason", reason, application.salt) if reason else "",
             )
-            statement = self.directory.state(tx, approver, decision)
-            application.reject_code = code
-            self._enter(tx, "APP.DECIDE", ref, approver, role, dossier, statement.id, refusal=code)
+            application.reject_code, application.reject_reason = code, reason or None
+            self._state(tx, "APP.DECIDE", approver, decision)
             return application
 
     def verify_order(
         self,
         tx: Transaction,
         order: Order,
+        operators: Collection[str],
         states: Collection[ApplicationState] = (ApplicationState.ISSUING,),
     ) -> None:
         """Raise ``Refused`` naming what changed in the file since the order was approved.
 
-        Raises ``Conflict`` for an application in another state, as after its revocation.
+        ``operators`` carry it out: it may be none of theirs. Raises ``Conflict`` for an application
+        in another state, as after its revocation.
         """
         application = find_application(tx, order.application_ref)
+        verify_nobodys_own(self.directory, tx, application, operators)
         if application.state not in states:
             raise Conflict(
                 "ra.state",
@@ -146,11 +149,11 @@ class Examination:
             )
         self._unchanged(tx, application, parse_dossier(order.dossier.encode()))
 
-    def verify_order_now(self, order_id: str) -> None:
+    def verify_order_now(self, order_id: str, operators: Collection[str]) -> None:
         """Verify an order in a transaction of its own, before it is issued without a card."""
         states = (ApplicationState.ISSUING, ApplicationState.ISSUED)
         with self.store.read() as tx:
-            self.verify_order(tx, ca_orders.find_order(tx, order_id), states)
+            self.verify_order(tx, ca_orders.find_order(tx, order_id), operators, states)
 
     def mark_issued(self, order_id: str) -> None:
         """Note that an order without a card has a certificate."""
@@ -176,32 +179,17 @@ class Examination:
             )
         return seen
 
-    def _enter(
-        self,
-        tx: Transaction,
-        code: str,
-        ref: str,
-        signer: Signer,
-        role: Role,
-        dossier: Dossier,
-        statement_id: str,
-        refusal: str = "",
-    ) -> None:
-        self.trail.append(
-            tx,
-            Event(
-                code,
-                "application",
-                ref,
-                actor=signer.operator_id,
-                actor_role=role,
-                detail={
-                    "dossier": dossier.digest(),
-                    "statement": statement_id,
-                    "refusal": refusal,
-                },
-            ),
+    def _state(self, tx: Transaction, code: str, signer: Signer, decision: Decision) -> str:
+        """Sign the decision, enter it, and return the statement's id."""
+        event = Event(
+            code,
+            decision.object_type,
+            decision.object_id,
+            actor=signer.operator_id,
+            actor_role=decision.role,
+            detail={"dossier": decision.digest, "decision": decision.decision},
         )
+        return self.directory.state(tx, event, (signer, decision))[0].id
 
 
 def _seen(application: Application) -> Dossier:

@@ -75,6 +75,7 @@ class FaultCode(StrEnum):
     DOCUMENT_MISSING = "ra.row.document_missing"
     REF_TAKEN = "ra.row.ref_taken"
     LICENCE_TAKEN = "ra.row.licence_taken"
+    OWN_FILE = "ra.row.own_file"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from audit.trail import Event, Trail
 from operators.directory import Directory
+from operators.identity import Identity
 from operators.statements import Signer
 from pki.serials import Entropy
 from pki.validity import Clock, japan_date, whole_seconds
@@ -17,6 +18,7 @@ from policies.documents import load_document_rules
 from policies.hcroles import hc_role_table
 from policies.roles import Role
 from ra import records
+from ra.dossiers import salted
 from ra.faults import Fault, FaultCode, RoleNames
 from ra.names import search_key
 from ra.records import (
@@ -79,7 +81,8 @@ class Intake:
         """Store every sound row as a RECEIVED application, and of a bad one only its rejection.
 
         One transaction: all of the file or none. A row stored before is ALREADY; the same
-        reference with other content, or a licence that has a living application, is rejected.
+        reference with other content, a licence that has a living application, or a row that may be
+        the reception's own is rejected.
         Raises ``InvalidInput`` for a file that cannot be read at all.
         """
         verdicts = read_applications(
@@ -104,7 +107,8 @@ class Intake:
                 )
                 tx.add(run)
                 tx.flush()
-            rows = tuple(self._take(tx, verdict, run, reception) for verdict in verdicts)
+            own = self.directory.identity(tx, reception.operator_id)
+            rows = tuple(self._take(tx, verdict, run, reception, own) for verdict in verdicts)
             report = ImportReport(run.id, rows, verdicts)
             self.trail.append(
                 tx,
@@ -123,14 +127,19 @@ class Intake:
         return report
 
     def _take(
-        self, tx: Transaction, verdict: RowVerdict, run: ImportRun, reception: Signer
+        self,
+        tx: Transaction,
+        verdict: RowVerdict,
+        run: ImportRun,
+        reception: Signer,
+        own: Identity,
     ) -> RowOutcome:
         row, faults = verdict.application, verdict.faults
         if row is not None:
             stored = tx.get(Application, row.application_ref)
             if stored is not None and stored.row_digest == verdict.row_digest:
                 return RowOutcome(verdict.line, row.application_ref, Outcome.ALREADY, ())
-            faults = tuple(_faults_of_store(tx, row, stored))
+            faults = tuple(_faults_of_store(tx, row, stored, own))
         if row is None or faults:
             _reject(tx, verdict, faults, run)
             ref = verdict.application_ref
@@ -146,14 +155,14 @@ class Intake:
         run: ImportRun,
         reception: Signer,
     ) -> None:
-        person = self._person(tx, row)
+        person, salt = self._person(tx, row), self.entropy(32).hex()
         tx.add(
             Application(
                 ref=row.application_ref,
                 person_id=person.id,
                 import_id=run.id,
                 row_digest=row_digest,
-                salt=self.entropy(32).hex(),
+                salt=salt,
                 type=row.type,
                 channel=row.channel,
                 state=ApplicationState.RECEIVED,
@@ -181,7 +190,11 @@ class Intake:
                 row.application_ref,
                 actor=reception.operator_id,
                 actor_role=Role.RA_RECEPTION,
-                detail={"row": row_digest, "import": run.id, "documents": list(row.documents)},
+                detail={
+                    "row": salted("row", row_digest, salt),
+                    "import": run.id,
+                    "documents": list(row.documents),
+                },
             ),
         )
 
@@ -247,8 +260,15 @@ def role_names() -> RoleNames:
 
 
 def _faults_of_store(
-    tx: Transaction, row: ApplicationRow, stored: Application | None
+    tx: Transaction, row: ApplicationRow, stored: Application | None, own: Identity
 ) -> Iterator[Fault]:
+    if own.maybe((row.kanji_name, row.kana_name, row.romaji_name), row.birth_date):
+        yield Fault(
+            FaultCode.OWN_FILE,
+            "kanji_name",
+            "漢字氏名 (kanji_name): this may be your own, and nobody takes in an own file",
+            "Let another person of the reception import the row.",
+        )
     if stored is not None:
         yield Fault(
             FaultCode.REF_TAKEN,

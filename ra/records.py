@@ -41,12 +41,15 @@ class RequestState(StrEnum):
 
 
 class Person(SQLModel, table=True):
-    """An applicant; the opaque id becomes the holder's id and the DN's serialNumber."""
+    """An applicant; the opaque id becomes the holder's id and the DN's serialNumber.
+
+    The birth date is None after the erasure.
+    """
 
     __tablename__ = "person"
 
     id: str = Field(sa_column=columns.key_column())
-    birth_date: date
+    birth_date: date | None = None
     search_key: str = Field(sa_type=sa.Text, index=True)
 
 
@@ -68,7 +71,10 @@ class PersonVersion(SQLModel, table=True):
 
 
 class Application(SQLModel, table=True):
-    """An application; ``salt`` (hex) keys the digests by which statements name its fields."""
+    """An application; ``salt`` (hex) keys the digests by which statements name its fields.
+
+    Since ``erased_at`` the person's values are gone: empty, or zeros for digits.
+    """
 
     __tablename__ = "application"
 
@@ -83,7 +89,7 @@ class Application(SQLModel, table=True):
     received_on: date
     profession: str = Field(sa_type=sa.Text)
     registration_number: str = Field(sa_type=sa.Text, index=True)
-    registration_date: date
+    registration_date: date | None
     director_role: str | None = Field(default=None, sa_type=sa.Text)
     institution_ja: str | None = Field(default=None, sa_type=sa.Text)
     institution_en: str | None = Field(default=None, sa_type=sa.Text)
@@ -92,9 +98,11 @@ class Application(SQLModel, table=True):
     member_id: str | None = Field(default=None, sa_type=sa.Text)
     terms_version: str = Field(sa_type=sa.Text)
     reject_code: str | None = Field(default=None, sa_type=sa.Text)
+    reject_reason: str | None = Field(default=None, sa_type=sa.Text)
     dossier: str | None = Field(default=None, sa_type=sa.Text)
     examination_id: str | None = Field(default=None, sa_type=sa.Text)
     carrier: str = Field(default="CARD", sa_type=sa.Text)
+    erased_at: datetime | None = None
 
 
 class Document(SQLModel, table=True):
@@ -164,6 +172,11 @@ class RevocationRequest(SQLModel, table=True):
     officer: str = Field(sa_type=sa.Text)
     executor: str = Field(default="", sa_type=sa.Text)
     refusal: str | None = Field(default=None, sa_type=sa.Text)
+    statement_id: str | None = Field(default=None, sa_type=sa.Text)
+    review: str | None = Field(default=None, sa_type=sa.Text)
+    review_note: str | None = Field(default=None, sa_type=sa.Text)
+    reviewer: str | None = Field(default=None, sa_type=sa.Text)
+    reviewed_at: datetime | None = None
 
 
 def applications(tx: Transaction, states: Sequence[ApplicationState] = ()) -> list[Application]:
@@ -251,6 +264,45 @@ def other_licence(
         Application.registration_number != registration_number,
     )
     return tx.exec(query).first() is not None
+
+
+def revocation_requests(tx: Transaction, *, unreviewed: bool) -> list[RevocationRequest]:
+    """Return requests by time: all, or the emergencies carried out that nobody has reviewed."""
+    query = select(RevocationRequest).order_by(
+        col(RevocationRequest.requested_at), col(RevocationRequest.id)
+    )
+    if unreviewed:
+        query = query.where(
+            col(RevocationRequest.emergency).is_(True),
+            RevocationRequest.state == RequestState.EXECUTED,
+            col(RevocationRequest.review).is_(None),
+        )
+    return list(tx.exec(query))
+
+
+def requests_of(tx: Transaction, application_ref: str) -> list[RevocationRequest]:
+    """Return the application's revocation requests."""
+    query = select(RevocationRequest).where(RevocationRequest.application_ref == application_ref)
+    return list(tx.exec(query))
+
+
+def other_applications(tx: Transaction, application: Application) -> list[Application]:
+    """Return the other applications of the same person."""
+    query = select(Application).where(
+        Application.person_id == application.person_id, Application.ref != application.ref
+    )
+    return list(tx.exec(query))
+
+
+def versions_of(tx: Transaction, person_id: str) -> list[PersonVersion]:
+    """Return every name and address of the person."""
+    return list(tx.exec(select(PersonVersion).where(PersonVersion.person_id == person_id)))
+
+
+def rejections_naming(tx: Transaction, names: Sequence[str]) -> list[ImportRejection]:
+    """Return what the import said of rows, where a hint holds one of the names."""
+    hints = [col(ImportRejection.hint).contains(name, autoescape=True) for name in names if name]
+    return list(tx.exec(select(ImportRejection).where(sa.or_(sa.false(), *hints))))
 
 
 def by_licence(tx: Transaction, registration_number: str) -> list[Application]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 from audit.canonical import canonical_json, digest
 from audit.trail import Event, Trail
@@ -12,15 +13,17 @@ from ca import records as ca_records
 from ca.records import Carrier, Certificate
 from ca.revocation import RevocationOrder, Revocations, living_certificates
 from operators.directory import Directory
-from operators.statements import Signer
-from pki.errors import InvalidInput, NotFound, Refused
+from operators.statements import Decision, Signer, StatementType
+from pki.errors import Conflict, InvalidInput, NotFound, Refused
 from pki.serials import Entropy
 from pki.validity import Clock, rfc3339, whole_seconds
 from policies.grounds import ground
 from policies.roles import Role
 from ra import records
+from ra.applicants import birth_date_of, verify_nobodys_own
+from ra.dossiers import salted
 from ra.examination import find_application
-from ra.records import Application, ApplicationState, Person, RequestState, RevocationRequest
+from ra.records import Application, ApplicationState, RequestState, RevocationRequest
 from ra.states import move
 from store.database import Store, Transaction
 
@@ -71,6 +74,16 @@ class Request:
         return self.caller is not None
 
 
+class Verdict(StrEnum):
+    """What another person says of an emergency; the revocation stands either way."""
+
+    CONFIRMED = "CONFIRMED"
+    DISPUTED = "DISPUTED"
+
+
+_REVIEWERS = (Role.REV_OFFICER, Role.RA_MANAGER)
+
+
 @dataclass(frozen=True)
 class RevocationDesk:
     """Takes requests, authenticates, has the decision signed and executed."""
@@ -110,20 +123,76 @@ class RevocationDesk:
                 "Let an IA operator execute it: --executor NAME instead of --emergency.",
             )
         row = self._request(affected, request, officer)
-        order = RevocationOrder(row.id, affected.carrier_id, entry, _digest(row), request.emergency)
+        with self.store.read() as tx:
+            seen = request_digest(tx, row)
+        order = RevocationOrder(row.id, affected.carrier_id, entry, seen, request.emergency)
         if request.caller is not None:
-            self._verify_caller(affected, request.caller, row, officer)
+            self._verify_caller(affected, request.caller, row, officer, seen)
         with self.store.begin() as tx:
-            statement = self.directory.state(tx, officer, order.decision())
+            application = find_application(tx, affected.application_ref)
+            people = {one.operator_id for one in (officer, executor) if one is not None}
+            verify_nobodys_own(self.directory, tx, application, people)
             row.executor = executor.operator_id if executor and not row.emergency else ""
             tx.add(row)
-            self._enter(tx, "REV.REQUEST", row)
-            self._enter(tx, "REV.AUTH", row)
-            self._enter(tx, "REV.DECIDE", row, statement=statement.id)
+            self.trail.append(tx, _event("REV.REQUEST", row, seen))
+            self.trail.append(tx, _event("REV.AUTH", row, seen))
+            event = _event("REV.DECIDE", row, seen)
+            (statement,) = self.directory.state(tx, event, (officer, order.decision()))
+            row.statement_id = statement.id
             revoked = self.revocations.execute(tx, order, statement.id, executor)
-            application = find_application(tx, affected.application_ref)
             move(application, ApplicationState.CLOSED_REVOKED)
             return revoked
+
+    def requests(self, *, unreviewed: bool = False) -> list[RevocationRequest]:
+        """Return the requests by time; only emergencies that nobody has reviewed, if asked."""
+        with self.store.read() as tx:
+            return records.revocation_requests(tx, unreviewed=unreviewed)
+
+    def review(
+        self, request_id: str, reviewer: Signer, verdict: Verdict, note: str
+    ) -> RevocationRequest:
+        """Keep another person's signed word on an emergency; the revocation itself is final.
+
+        Raises ``Refused`` for the officer's own, or the holder's, review, and where the request is
+        not as the officer signed it; ``Conflict`` for a second one, or what was no emergency.
+        """
+        if not note.strip():
+            raise InvalidInput("ra.review.note", "a review says what was looked at", "Give --note.")
+        with self.store.begin() as tx:
+            row = _emergency(tx, request_id)
+            application = find_application(tx, row.application_ref)
+            if reviewer.operator_id == row.officer:
+                raise Refused(
+                    "ra.review.self",
+                    f"{row.officer} revoked and may not review it",
+                    "Another revocation officer or an RA manager does.",
+                )
+            verify_nobodys_own(self.directory, tx, application, [reviewer.operator_id])
+            seen = self._verify_decided(tx, row)
+            role = self.directory.role_among(tx, reviewer.operator_id, _REVIEWERS)
+            said = salted("review_note", note, application.salt)
+            decision = review_decision(row, seen, verdict, role, said)
+            event = Event(
+                "REV.REVIEW",
+                "revocation",
+                row.id,
+                actor=reviewer.operator_id,
+                actor_role=role,
+                detail={"carrier": row.carrier_id, "request": seen, "review": verdict.value},
+            )
+            self.directory.state(tx, event, (reviewer, decision))
+            row.review, row.review_note = verdict.value, note
+            row.reviewer, row.reviewed_at = reviewer.operator_id, whole_seconds(self.clock())
+            return row
+
+    def _verify_decided(self, tx: Transaction, row: RevocationRequest) -> str:
+        """Return the digest of the request as its officer signed it, verified anew."""
+        seen = request_digest(tx, row)
+        order = RevocationOrder(row.id, row.carrier_id, ground(row.ground), seen, emergency=True)
+        officer = self.directory.verify_kept(tx, row.statement_id or "", order.decision())
+        if officer != row.officer:
+            raise Refused("ra.review.officer", f"{row.id} was not decided by {row.officer}")
+        return seen
 
     def _request(self, affected: Affected, request: Request, officer: Signer) -> RevocationRequest:
         return RevocationRequest(
@@ -141,7 +210,12 @@ class RevocationDesk:
         )
 
     def _verify_caller(
-        self, affected: Affected, caller: CallerCheck, row: RevocationRequest, officer: Signer
+        self,
+        affected: Affected,
+        caller: CallerCheck,
+        row: RevocationRequest,
+        officer: Signer,
+        seen: str,
     ) -> None:
         known = hmac.compare_digest(
             f"{affected.registration_number}/{affected.birth_date}".encode(),
@@ -153,42 +227,59 @@ class RevocationDesk:
         with self.store.begin() as tx:
             self.directory.verify_may_act(tx, officer, Role.REV_OFFICER)
             tx.add(row)
-            self._enter(tx, "REV.REQUEST", row)
-            self._enter(tx, "REV.AUTH", row, outcome="REFUSED")
+            self.trail.append(tx, _event("REV.REQUEST", row, seen))
+            self.trail.append(tx, _event("REV.AUTH", row, seen, outcome="REFUSED"))
         raise Refused(
             "ra.revoke.caller",
             "the caller is not authenticated; nothing was revoked",
             "Call back the number on file and ask for registration number and birth date.",
         )
 
-    def _enter(
-        self,
-        tx: Transaction,
-        code: str,
-        row: RevocationRequest,
-        *,
-        outcome: str = "OK",
-        statement: str = "",
-    ) -> None:
-        self.trail.append(
-            tx,
-            Event(
-                code,
-                "revocation",
-                row.id,
-                actor=row.officer,
-                actor_role=Role.REV_OFFICER,
-                outcome=outcome,
-                detail={
-                    "carrier": row.carrier_id,
-                    "ground": row.ground,
-                    "channel": row.channel,
-                    "emergency": row.emergency,
-                    "request": _digest(row),
-                    "statement": statement,
-                },
-            ),
+
+def review_decision(
+    row: RevocationRequest, seen: str, verdict: Verdict, role: Role, note: str
+) -> Decision:
+    """Return what the reviewer says of the request and of the officer's statement.
+
+    ``seen``: the request's digest; ``note``: the salted digest of the note.
+    """
+    bound = digest(canonical_json({"request": seen, "statement": row.statement_id}))
+    return Decision(
+        StatementType.EMERGENCY_REVIEW, "revocation", row.id, bound, verdict.value, role, note
+    )
+
+
+def _emergency(tx: Transaction, request_id: str) -> RevocationRequest:
+    row = tx.get(RevocationRequest, request_id)
+    if row is None:
+        raise NotFound(
+            "ra.request.unknown",
+            f"there is no request {request_id!r}",
+            "See `hpki ra revocations`.",
         )
+    if not row.emergency or row.state is not RequestState.EXECUTED:
+        raise Conflict("ra.review.none", f"{row.id} was no emergency that was carried out")
+    if row.review is not None:
+        raise Conflict("ra.review.twice", f"{row.id} was reviewed by {row.reviewer}")
+    return row
+
+
+def _event(code: str, row: RevocationRequest, seen: str, *, outcome: str = "OK") -> Event:
+    return Event(
+        code,
+        "revocation",
+        row.id,
+        actor=row.officer,
+        actor_role=Role.REV_OFFICER,
+        outcome=outcome,
+        detail={
+            "carrier": row.carrier_id,
+            "ground": row.ground,
+            "channel": row.channel,
+            "emergency": row.emergency,
+            "request": seen,
+        },
+    )
 
 
 def _find_carrier(tx: Transaction, target: str) -> Carrier:
@@ -222,15 +313,14 @@ def _find_carrier(tx: Transaction, target: str) -> Carrier:
 def _affected(tx: Transaction, carrier: Carrier, certificates: list[Certificate]) -> Affected:
     order = tx.get_one(ca_records.Order, carrier.order_id)
     application = find_application(tx, order.application_ref)
-    person = tx.get_one(Person, application.person_id)
-    version = records.newest_version(tx, person.id)
+    version = records.newest_version(tx, application.person_id)
     return Affected(
         carrier_id=carrier.id,
         card_number=carrier.chip_serial,
         application_ref=application.ref,
         kanji_name=version.kanji_name,
         kana_name=version.kana_name,
-        birth_date=person.birth_date,
+        birth_date=birth_date_of(tx, application),
         telephone=version.telephone,
         profession=application.profession,
         registration_number=application.registration_number,
@@ -238,16 +328,17 @@ def _affected(tx: Transaction, carrier: Carrier, certificates: list[Certificate]
     )
 
 
-def _digest(row: RevocationRequest) -> str:
-    """Return the SHA-256 of the request as the officer saw it."""
+def request_digest(tx: Transaction, row: RevocationRequest) -> str:
+    """Return the SHA-256 of the request as the officer saw it, its words by salted digests."""
+    salt = find_application(tx, row.application_ref).salt
     seen = canonical_json(
         {
             "id": row.id,
             "carrier": row.carrier_id,
             "ground": row.ground,
             "channel": row.channel,
-            "requester": row.requester,
-            "evidence": row.evidence,
+            "requester": salted("requester", row.requester, salt),
+            "evidence": salted("evidence", row.evidence, salt),
             "emergency": row.emergency,
             "requested_at": rfc3339(row.requested_at),
         }

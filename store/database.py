@@ -45,6 +45,21 @@ class Store:
                 session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
             yield session
 
+    def empty_log(self) -> bool:
+        """Bring SQLite's write-ahead log into its file, so that no overwritten page lies on there.
+
+        Return False where another process still reads from the log; PostgreSQL has no such file.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return True
+        connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            busy: int = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            return not busy
+        finally:
+            connection.close()
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -85,6 +100,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
         "foreign_keys=ON",
         "busy_timeout=10000",
         "trusted_schema=OFF",
+        "secure_delete=ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

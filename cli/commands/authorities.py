@@ -19,7 +19,8 @@ app = typer.Typer(help="Certification authorities and their key ceremonies.")
 def ceremony(
     file: Annotated[Path, typer.Argument(help="The reviewed ceremony file (TOML).")],
     custodian: Annotated[
-        list[str], typer.Option(help="A key custodian; at least two.", show_default=False)
+        list[str],
+        typer.Option(help="A key custodian; as many as the role table wants.", show_default=False),
     ],
     witness: Annotated[str, typer.Option(help="The witness, an IA manager.", show_default=False)],
     dry_run: options.DryRun = False,
@@ -28,11 +29,12 @@ def ceremony(
 ) -> None:
     """Hold a key ceremony: make the CAs that one file says.
 
-    Two custodians and a witness sign the file's digest. The same file continues a ceremony that
-    broke. The transcript is written to ceremonies/, the CAs are listed on stdout.
+    As many custodians as the role table wants, and a witness, sign the file's digest. The same
+    file continues a ceremony that broke. The transcript is written to ceremonies/, the CAs are
+    listed on stdout.
 
     Example: hpki ca ceremony examples/ceremony.toml --custodian kagi-ichi --custodian kagi-futa
-    --witness mori
+    --custodian kagi-mitsu --witness mori
     """
     from ca.ceremonies import Officiants
     from ca.ceremony_file import load_script

@@ -55,7 +55,7 @@ def issue(
     refuse_existing(out)
     request = load_request(read_input(csr, 16 * 1024, "pki.csr.size"))
     signer = services.signer(operator)
-    services.examination.verify_order_now(order)
+    services.examination.verify_order_now(order, [operator])
     prepared = services.orders.prepare(order, wanted, request)
     batch = services.orders.open_batch(signer, [order], secrets.token_hex(8))
     certificate = services.orders.issue(prepared, order, wanted, file_carrier(order), batch)

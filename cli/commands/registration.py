@@ -140,7 +140,8 @@ def show(
         checks = records.checks_of(tx, ref)
         documents = records.documents_of(tx, ref)
     offer = examined_offer(row)
-    wanted = content(row, version, services.kind, offer)
+    erased = row.erased_at is not None
+    wanted = None if erased else content(row, version, services.kind, offer)
     show_record(
         {
             "application": row.ref,
@@ -149,10 +150,10 @@ def show(
             "kana_name": version.kana_name,
             "romaji_name": version.romaji_name,
             "former_surname": version.former_surname,
-            "birth_date": str(person.birth_date),
+            "birth_date": str(person.birth_date or ""),
             "profession": row.profession,
             "registration_number": row.registration_number,
-            "registration_date": str(row.registration_date),
+            "registration_date": str(row.registration_date or ""),
             "director_role": row.director_role,
             "institution_ja": row.institution_ja,
             "prefecture": row.work_prefecture,
@@ -163,8 +164,9 @@ def show(
             "documents": documents,
             "checks": [f"{check.kind} {check.method} {check.result.value}" for check in checks],
             "reject_code": row.reject_code,
-            "subject": text(wanted.subject()),
-            "hc_roles": list(wanted.roles),
+            "erased_at": row.erased_at,
+            "subject": text(wanted.subject()) if wanted else "",
+            "hc_roles": list(wanted.roles) if wanted else [],
             "profiles": list(offer.profiles.values()),
         },
         as_json=as_json,

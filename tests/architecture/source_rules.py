@@ -34,6 +34,7 @@ LIBRARY_HOMES: Homes = {
     "jinja2": ("reports/",),
     "weasyprint": ("reports/",),
     "xlsxwriter": ("reports/",),
+    "rfc3161_client": ("audit/timestamps.py",),
     "smartcard": ("card_personalization/pcsc.py",),
     "pkcs11": ("keys/pkcs11.py",),
     "pyhanko_certvalidator": ("pki/validation.py",),

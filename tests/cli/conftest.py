@@ -11,11 +11,20 @@ from pathlib import Path
 import pytest
 
 from tests import tiers
-from tests.cli.terminal import Result, Terminal, warm
+from tests.cli.terminal import Result, Terminal, people_files, warm
 
 ROOT = Path(__file__).parents[2]
 CEREMONY = ROOT / "tests" / "flows" / "ceremony.toml"
-PEOPLE = ("--custodian", "kagi-ichi", "--custodian", "kagi-futa", "--witness", "mori")
+PEOPLE = (
+    "--custodian",
+    "kagi-ichi",
+    "--custodian",
+    "kagi-futa",
+    "--custodian",
+    "kagi-mitsu",
+    "--witness",
+    "mori",
+)
 LICENCE = "3146"
 """Last four digits of the licence of T2026-0001."""
 
@@ -120,3 +129,27 @@ def own_centre(story: Story, tmp_path: Path) -> Terminal:
 @pytest.fixture(scope="session")
 def openssl() -> str:
     return tiers.require_tool("openssl", tier="interop")
+
+
+@pytest.fixture(scope="session")
+def new_site(tmp_path_factory: pytest.TempPathFactory) -> Terminal:
+    """A training site as ``hpki init`` makes it."""
+    terminal = Terminal(tmp_path_factory.mktemp("staff") / "site")
+    terminal.run("init", terminal.site)
+    return terminal
+
+
+@pytest.fixture
+def office(new_site: Terminal) -> Iterator[Terminal]:
+    """The shared new site, which the test must not change."""
+    before, files = new_site.head(), people_files(new_site.site)
+    yield new_site
+    assert new_site.head() == before
+    assert people_files(new_site.site) == files
+
+
+@pytest.fixture
+def own(new_site: Terminal, tmp_path: Path) -> Terminal:
+    """A copy of the new site for this test alone."""
+    shutil.copytree(new_site.site, tmp_path / "site")
+    return Terminal(tmp_path / "site")

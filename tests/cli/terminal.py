@@ -169,6 +169,20 @@ def secret_values(site: Path) -> list[bytes]:
     return [path.read_bytes().strip() for path in (site / "secrets").rglob("*") if path.is_file()]
 
 
+def people_files(site: Path) -> dict[str, bytes]:
+    """The files of people's keys and passphrases, with what they hold."""
+    return {
+        str(path.relative_to(site)): path.read_bytes()
+        for folder in (site / "operators", site / "secrets" / "operators")
+        for path in folder.iterdir()
+    }
+
+
+def person(shell: Terminal, name: str) -> Any:
+    """What ``hpki operator show`` says of a person."""
+    return shell.run("operator", "show", name, "--json").json
+
+
 def files_with(site: Path, needles: Sequence[bytes]) -> list[Path]:
     """The site's files, secrets/ apart, that hold any of these octets."""
     return [

@@ -47,10 +47,10 @@ def test_every_kind_of_wrong_argument(centre: Terminal, tmp_path: Path) -> None:
         ("ca.issuer.unknown", 4, ("crl", "show", "x" * 300)),
         ("operators.unknown", 4, ("ra", "examine", "T2026-0001", "--operator", "../secrets/x")),
         ("operators.unknown", 4, ("crl", "issue", "--operator", "nobody")),
-        ("operators.role.missing", 3, ("operator", "add", "x1", "--full-name", "x",
-                                       "--role", "AUDITOR", *RECEPTION)),
+        ("operators.signatures", 3, ("operator", "add", "x1", "--full-name", "x",
+                                     "--role", "AUDITOR", *RECEPTION)),
         ("operators.role.conflict", 3, ("operator", "add", "x1", "--full-name", "x", "--role",
-                                        "AUDITOR", "--role", "CA_MANAGER", "--operator",
+                                        "AUDITOR", "--role", "HELPDESK", "--operator",
                                         "sakurai")),
         ("operators.exists", 5, ("operator", "add", "aoki", "--full-name", "x", "--role",
                                  "AUDITOR", "--operator", "sakurai")),
@@ -222,10 +222,12 @@ class TestSecrets:
         said = own_centre.refused(
             "keys.passphrase.wrong", 3, "ra", "approve", "T2026-0001", "--operator", "endo"
         )
+        (failed,) = own_centre.run("audit", "search", "--code", "LOGIN.FAIL", "--json").json
+        assert (failed["actor"], failed["object"]) == ("SYSTEM", "operator endo")
         (secrets / "ca-keys").write_text("wrong horse\n")
         said += own_centre.refused("keys.passphrase.wrong", 3, "crl", "issue", "sign")
         assert "horse" not in said
-        assert own_centre.head() == before
+        assert own_centre.head()[0] == before[0] + 1
 
     def test_a_secret_that_others_may_read(self, own_centre: Terminal) -> None:
         secret = own_centre.site / "secrets" / "operators" / "endo"

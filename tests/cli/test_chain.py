@@ -7,6 +7,7 @@ import io
 import json
 import re
 import subprocess
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +174,12 @@ def test_operators_are_listed(centre: Terminal) -> None:
         "operator": "yamada",
         "full_name": "山田 花子",
         "roles": ["RA_EXAMINER"],
+        "state": "ACTIVE",
+        "key_expires": rows["yamada"]["key_expires"],
+        "office": None,
     }
+    soon = (datetime.now(UTC) + timedelta(days=1000)).date()
+    assert date.fromisoformat(rows["yamada"]["key_expires"]) > soon
 
 
 def test_settings_show_where_they_came_from(centre: Terminal) -> None:
@@ -204,7 +210,7 @@ def test_a_variable_replaces_a_secret_reference_whole(centre: Terminal, tmp_path
 
 def test_no_secret_stands_in_an_output_or_a_file(story: Story, centre: Terminal) -> None:
     secrets = secret_values(centre.site)
-    assert len(secrets) == 14  # CA keys, cards, eleven people and the new one
+    assert len(secrets) == 20  # CA keys, anchor key, cards, sixteen people and the new one
     assert files_with(centre.site, secrets) == []
     everything = json.dumps([(said.out, said.err) for said in story.said.values()])
     everything += centre.run("config", "show").out + centre.run("audit", "show").out

@@ -113,8 +113,8 @@ def test_each_line_of_help_is_whole_in_the_list(path: tuple[str, ...]) -> None:
 def test_secrets_are_no_arguments() -> None:
     for path, command in LEAVES.items():
         for parameter in command.params:
-            name = f"{named(path)} {' '.join(parameter.opts)}"
-            assert not re.search(r"pass|secret|pin\b|puk|key", name.lower()), name
+            for name in parameter.opts:
+                assert not re.search(r"pass|secret|pin\b|puk|key", name.lower()), (path, name)
 
 
 def test_every_heading_has_two_languages(centre: Terminal) -> None:

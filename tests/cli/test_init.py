@@ -94,12 +94,16 @@ def test_a_trial_site_asks_its_people_for_passphrases(shell: Terminal, staff: Pa
         for name, word in words.items()
         for prompt in ("New passphrase of {}: ", "The same again, of {}: ")
     ]
+    anchor = [
+        ("New passphrase of anchor key: ", "correct horse 3\n"),
+        ("The same again, of anchor key: ", "correct horse 3\n"),
+    ]
     new = ("init", shell.site, "--kind", "trial", "--staff", staff, "--name", "DEMO 試験局")
-    differing = [answers[0], (answers[1][0], "another\n")]
+    differing = [*anchor, answers[0], (answers[1][0], "another\n")]
     refused = shell.typed(*new, answers=differing)
     assert (refused.status, "cli.secret.twice" in refused.out) == (3, True)
     assert left_in(shell.site.parent) == []
-    done = shell.typed(*new, answers=answers)
+    done = shell.typed(*new, answers=[*anchor, *answers])
     assert done.status == 0, done.out
     assert "試験 TRIAL" in done.out
     assert "horse" not in done.out

@@ -70,6 +70,8 @@ def with_profile(site: Terminal, text: str, folder: str = "profiles") -> None:
 def test_an_own_profile_is_issued_by(own_centre: Terminal, openssl: str, tmp_path: Path) -> None:
     site = own_centre
     with_profile(site, SHORT)
+    approval = ("config", "approve", "--operator", "sakurai", "--co-operator", "mori", "--yes")
+    site.run(*approval)
     ceremony = tmp_path / "ceremony.toml"
     ceremony.write_text(CEREMONY, "utf-8")
     plan = site.run("ca", "ceremony", ceremony, *PEOPLE, "--dry-run", "--json").json

@@ -1,7 +1,7 @@
-"""Personalize one card in a process of its own, to be killed: ``FOLDER ORDER CARD BATCH``.
+"""Personalize one card in a process of its own, to be killed: ``FOLDER ROOT ORDER CARD BATCH``.
 
-``BATCH`` is JSON; the card operator's test key comes on standard input (PEM). Every step is told
-on standard output when it begins.
+``ROOT`` is the pinned set-up, ``BATCH`` is JSON; the card operator's test key comes on standard
+input (PEM). Every step is told on standard output when it begins.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from store.database import Store
 from tests.flows.conftest import Centre
 
 
-def main(folder: str, order_id: str, card: str, batch: str) -> None:
+def main(folder: str, root: str, order_id: str, card: str, batch: str) -> None:
     """Run it on the store in the folder."""
-    centre = Centre(Store(f"sqlite:///{folder}/store.sqlite"), Path(folder))
+    centre = Centre(Store(f"sqlite:///{folder}/store.sqlite"), Path(folder), root=root)
     fields = json.loads(batch)
     signed = Batch(**{**fields, "digests": tuple(fields["digests"])})
     private_key = load_pem_private_key(sys.stdin.buffer.read(), None)

@@ -33,7 +33,7 @@ def private_pem(key: ec.EllipticCurvePrivateKey) -> str:
 def kill_at(centre: Centre, order_id: str, card: str, step: str, delay: float) -> int:
     """Let a process personalize, kill it so long after the step began; its exit status."""
     batch = batch_for(centre, order_id, batch_id=f"killed-{order_id}")
-    arguments = (str(centre.folder), order_id, card, json.dumps(asdict(batch)))
+    arguments = (str(centre.folder), centre.root, order_id, card, json.dumps(asdict(batch)))
     with subprocess.Popen(
         [sys.executable, "-m", "tests.faults.personalize_once", *arguments],
         cwd=ROOT,

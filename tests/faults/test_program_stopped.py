@@ -131,7 +131,8 @@ def test_killed_within_a_transaction_of_issuance(centre: Centre, at: int, left: 
     with pytest.raises(Killed):
         attempt(centre, station_with(centre, issuing_clock=DyingClock(centre, at)), order_id, card)
     assert states(centre, card) == left
-    assert centre.trail.verify().seq == head.seq + 2 + at - 1  # batch, stock, and what was kept
+    # batch, stock, keys, and what was kept
+    assert centre.trail.verify().seq == head.seq + 3 + at - 1
     before: dict[object, Certificate] = {one.usage: one for one in certificates_on(centre, card)}
     check_whole(centre, order_id, card, resume(centre, order_id, card))
     for one in certificates_on(centre, card):
@@ -199,7 +200,7 @@ def test_killed_before_the_run_is_closed(file_centre: Centre) -> None:
     """The card is finished, the store does not know: the next attempt only compares and closes."""
     centre = file_centre
     order_id, card = begun(centre)
-    clock = DyingClock(centre, 2)  # the station's own entries: card out of stock, card finished
+    clock = DyingClock(centre, 3)  # the station's own entries: out of stock, keys made, finished
     station = replace(centre.station, trail=Trail(centre.store, clock, "test"))
     with pytest.raises(Killed):
         attempt(centre, station, order_id, card)

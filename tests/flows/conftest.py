@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ import crl.records  # noqa: F401
 import operators.records  # noqa: F401
 import ra.records  # noqa: F401 - every table is known before the schema is compared
 from audit.trail import Trail
+from ca.authorities import Authorities
 from ca.ceremonies import Ceremonies, Officiants
 from ca.issuance import Issuance
 from ca.orders import Orders
@@ -31,9 +33,27 @@ from crl.lists import Lists
 from crl.publishing import FolderPublisher
 from keys.backend import KeySpec
 from keys.files import FileKeyBackend, make_private_key
-from operators.directory import Appointment, Directory
-from operators.statements import KeySigner
+from operators.acts import (
+    Appoint,
+    Approve,
+    FirstMember,
+    Grant,
+    Keys,
+    Member,
+    PersonAct,
+    SetUp,
+    SiteAct,
+    act_digest,
+    prove_keys,
+)
+from operators.directory import Directory
+from operators.identity import Identity
+from operators.policy import policy_state
+from operators.staff import Staff
+from operators.statements import KeySigner, public_key_der
+from policies.parameters import Parameters
 from policies.profiles import Profiles, shipped_profiles
+from policies.role_tables import RoleTable, shipped_table
 from policies.roles import Role
 from policies.site import SiteKind
 from ra.examination import Examination
@@ -45,22 +65,31 @@ from store.migrate import upgrade
 if TYPE_CHECKING:
     from tests.postgres import Server
 
-STAFF = {
+SITE_ID = "test-site"
+EXPIRY = date(2029, 11, 20)
+STAFF: dict[str, tuple[Role, ...]] = {
     "kanri": (Role.CA_MANAGER,),
     "toroku": (Role.RA_MANAGER,),
     "tachiai": (Role.IA_MANAGER,),
     "kagi-a": (Role.KEY_CUSTODIAN,),
     "kagi-b": (Role.KEY_CUSTODIAN,),
+    "kagi-c": (Role.KEY_CUSTODIAN,),
     "uketsuke": (Role.RA_RECEPTION, Role.RA_EXAMINER),
     "shonin": (Role.RA_APPROVER,),
     "hakko": (Role.IA_OPERATOR, Role.CARD_OPERATOR),
     "shikko": (Role.REV_OFFICER,),
     "ansho": (Role.PIN_OPERATOR,),
+    "kiroku": (Role.LOG_REVIEWER,),
 }
 
 CARD_MASTER = bytes(range(16, 48))
 
 CEREMONY = (Path(__file__).parent / "ceremony.toml").read_bytes()
+
+
+def identity(name: str) -> Identity:
+    """The identity of the operator of that name."""
+    return Identity(name.title(), date(1970, 1, 1), sha256(name.encode()).hexdigest())
 
 
 def p256() -> ec.EllipticCurvePrivateKey:
@@ -80,20 +109,40 @@ class Centre:
     signers: dict[str, KeySigner] = field(default_factory=dict)
     sealing: dict[str, ec.EllipticCurvePrivateKey] = field(default_factory=dict)
     profiles: Profiles = field(default_factory=shipped_profiles)
+    anchor_key: ec.EllipticCurvePrivateKey = field(default_factory=p256)
+    root: str = "0" * 64
+    table: RoleTable = field(default_factory=lambda: shipped_table("full"))
 
     def __post_init__(self) -> None:
         self.trail = Trail(self.store, lambda: self.now, "test")
-        self.directory = Directory(self.trail, os.urandom)
+        policy = policy_state(self.profiles, self.table, Parameters())
+        self.directory = Directory(self.trail, os.urandom, self.root, self.table, policy)
+        self.staff = Staff(self.directory, substitute_days=31)
         self.keys = FileKeyBackend(self.folder / "keys", lambda _: b"ca passphrase")
+        self.authorities = Authorities(self.directory, self.profiles)
         self.issuance = Issuance(
-            self.store, self.trail, self.keys, self.profiles, self.kind, os.urandom
+            self.store,
+            self.trail,
+            self.keys,
+            self.profiles,
+            self.kind,
+            os.urandom,
+            self.authorities,
         )
         clock = self.trail.clock
         self.ceremonies = Ceremonies(self.store, self.trail, self.directory, self.issuance, clock)
         self.orders = Orders(self.store, self.trail, self.directory, self.issuance, clock)
         self.revocations = Revocations(self.trail, self.directory, self.profiles, clock)
         self.public = FolderPublisher(self.folder / "public")
-        self.lists = Lists(self.store, self.trail, self.keys, self.profiles, clock, self.public)
+        self.lists = Lists(
+            self.store,
+            self.trail,
+            self.keys,
+            self.profiles,
+            clock,
+            self.public,
+            self.authorities,
+        )
         self.intake = Intake(self.store, self.trail, self.directory, clock, os.urandom)
         self.examination = Examination(
             self.store, self.trail, self.directory, self.orders, self.kind
@@ -124,30 +173,68 @@ class Centre:
     def pass_time(self, **parts: float) -> None:
         self.now += timedelta(**parts)
 
-    def set_up(self) -> None:
+    def set_up(self, people: Mapping[str, tuple[Role, ...]] = STAFF) -> None:
         upgrade(self.store)
-        appointments = []
-        for name, roles in STAFF.items():
-            self.signers[name] = KeySigner(name, p256())
-            self.sealing[name] = p256()
-            appointments.append(
-                Appointment(
-                    name,
-                    name.title(),
-                    self.signers[name].public_key(),
-                    self.sealing[name].public_key(),
-                    roles,
+        identities = {name: identity(name) for name in people}
+        act = SetUp(
+            site_id=SITE_ID,
+            kind=self.kind,
+            anchor_key=public_key_der(self.anchor_key.public_key()).hex(),
+            policy=self.directory.policy,
+            members=tuple(
+                FirstMember(
+                    operator=name,
+                    person=identities[name].digest(),
+                    keys=self.make_keys(name),
+                    roles=tuple(sorted(roles)),
                 )
-            )
+                for name, roles in people.items()
+            ),
+        )
+        self.root = act_digest(act)
+        self.__post_init__()
+        officers = [self.signers[name] for name in list(people)[:2]]
         with self.store.begin() as tx:
-            self.trail.open_site(tx, "test-site", self.kind)
-            officers = (self.signers["kanri"], self.signers["toroku"])
-            self.directory.set_up(tx, appointments, officers)
+            self.trail.open_site(tx, SITE_ID, self.kind)
+            self.staff.set_up(tx, act, identities, officers)
+
+    def make_keys(self, name: str) -> Keys:
+        """New keys of a person, whose private halves are kept in ``signers`` and ``sealing``."""
+        self.signers[name] = KeySigner(name, p256())
+        self.sealing[name] = p256()
+        return prove_keys(self.signers[name], self.sealing[name].public_key(), SITE_ID, EXPIRY)
+
+    def decide(self, act: PersonAct | SiteAct, *signers: str) -> int:
+        """Enter an act of the register, signed by those named."""
+        with self.store.begin() as tx:
+            return self.staff.decide(tx, act, [self.signers[name] for name in signers])
+
+    def approve_policy(self) -> None:
+        """Have two managers approve profiles, role table and parameters as they are now."""
+        self.__post_init__()
+        self.decide(Approve(policy=self.directory.policy), "kanri", "tachiai")
+
+    def grant(self, name: str, *roles: Role) -> None:
+        """Give a person roles."""
+        self.decide(Grant(operator=name, roles=roles), "kanri")
+
+    def become_small(self) -> None:
+        """Let the role table of a small centre be in force."""
+        self.table = shipped_table("small-centre")
+        self.approve_policy()
+
+    def appoint(self, name: str, *roles: Role, manager: str = "kanri") -> None:
+        """Give a new person an account and roles."""
+        member = Member(operator=name, person=identity(name).digest(), keys=self.make_keys(name))
+        with self.store.begin() as tx:
+            signers = [self.signers[manager]]
+            self.staff.decide(tx, Appoint(member=member), signers, identity(name))
+            if roles:
+                self.staff.decide(tx, Grant(operator=name, roles=roles), signers)
 
     def hold_ceremony(self, octets: bytes = CEREMONY) -> None:
-        people = Officiants(
-            (self.signers["kagi-a"], self.signers["kagi-b"]), self.signers["tachiai"]
-        )
+        custodians = [self.signers[name] for name in ("kagi-a", "kagi-b", "kagi-c")]
+        people = Officiants(custodians, self.signers["tachiai"])
         self.ceremonies.hold(octets, people, lambda _: None)
 
 
@@ -178,6 +265,8 @@ class Moulds:
             now=made.now,
             signers=dict(made.signers),
             sealing=dict(made.sealing),
+            anchor_key=made.anchor_key,
+            root=made.root,
         )
 
     def _mould(self, server: Server | None, ceremony: bytes) -> Centre:

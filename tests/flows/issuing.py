@@ -11,18 +11,25 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from audit.trail import Event
 from ca.carriers import card_carrier
 from ca.dossier import Content, Dossier
 from ca.issuance import Prepared
 from ca.orders import Batch, approval, examination
 from ca.records import Carrier, Certificate, Order, certificates_of_carrier
 from ca.revocation import RevocationOrder
-from operators.statements import Signer
+from operators.statements import Decision, Signer, StatementType
 from pki.errors import HpkiError
 from policies.grounds import ground
 from policies.profiles import Purpose, shipped_profiles
+from store.database import Transaction
 from tests.flows.conftest import Centre
 
+_CODES = {
+    StatementType.EXAMINATION: "APP.EXAMINED",
+    StatementType.APPROVAL: "APP.DECIDE",
+    StatementType.REVOCATION: "REV.DECIDE",
+}
 PURPOSES = (Purpose.SIGN, Purpose.AUTH)
 
 
@@ -75,9 +82,23 @@ def statements(
     """The ids of an examination's and an approval's statement over the dossier."""
     ref, seen = paper.application_ref, paper.digest()
     with centre.store.begin() as tx:
-        first = centre.directory.state(tx, centre.signers[examiner], examination(ref, seen)).id
-        second = centre.directory.state(tx, centre.signers[approver], approval(ref, seen)).id
-    return first, second
+        return (
+            state(centre, tx, examiner, examination(ref, seen)),
+            state(centre, tx, approver, approval(ref, seen)),
+        )
+
+
+def state(centre: Centre, tx: Transaction, name: str, decision: Decision) -> str:
+    """The id of a statement that the operator makes, with its entry."""
+    event = Event(
+        _CODES[decision.type],
+        decision.object_type,
+        decision.object_id,
+        actor=name,
+        actor_role=decision.role,
+    )
+    (kept,) = centre.directory.state(tx, event, (centre.signers[name], decision))
+    return kept.id
 
 
 def accept(centre: Centre, paper: Dossier, ids: tuple[str, str] | None = None) -> Order:
@@ -148,8 +169,8 @@ def revoke(
     order = revocation_order(carrier, code, emergency=emergency)
     second = None if emergency else executor or centre.signers["hakko"]
     with centre.store.begin() as tx:
-        decided = centre.directory.state(tx, centre.signers["shikko"], order.decision())
-        return centre.revocations.execute(tx, order, decided.id, second)
+        decided = state(centre, tx, "shikko", order.decision())
+        return centre.revocations.execute(tx, order, decided, second)
 
 
 def refused(kind: type[HpkiError], code: str, act: Callable[[], object]) -> HpkiError:

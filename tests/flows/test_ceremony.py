@@ -44,7 +44,7 @@ def test_a_broken_ceremony_is_taken_up_again_and_says_so(empty_centre: Centre) -
         (held,) = records.ceremonies(tx)
         assert all(one.certificate_der for one in records.issuers(tx))
     transcript = json.loads(held.transcript)
-    assert (transcript["attempts"], len(transcript["participants"])) == (2, 6)
+    assert (transcript["attempts"], len(transcript["participants"])) == (2, 8)
     with pytest.raises(Conflict, match="ca.ceremony.done"):
         empty_centre.hold_ceremony()
     empty_centre.trail.verify()
@@ -54,7 +54,8 @@ def test_software_keys_are_refused_in_production(empty_centre: Centre) -> None:
     production = replace(empty_centre.issuance, kind=SiteKind.PRODUCTION)
     ceremonies = replace(empty_centre.ceremonies, issuance=production)
     signers = empty_centre.signers
-    people = Officiants((signers["kagi-a"], signers["kagi-b"]), signers["tachiai"])
+    custodians = [signers[name] for name in ("kagi-a", "kagi-b", "kagi-c")]
+    people = Officiants(custodians, signers["tachiai"])
     with pytest.raises(Refused, match="ca.keys.software"):
         ceremonies.hold(CEREMONY, people, lambda _: None)
     assert empty_centre.keys.labels() == ()

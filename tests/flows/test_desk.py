@@ -20,7 +20,6 @@ from ra.revocation import CallerCheck, Request
 from tests.flows.conftest import Centre
 from tests.flows.issuing import refused
 from tests.flows.registration import certificates_on, entries, make_cards, row
-from tests.flows.test_examination import plant_role
 
 REF = "T2026-0001"
 LETTER = Request("R01_DEATH", "heir", "NOTICE", "死亡届の写し")
@@ -161,12 +160,12 @@ def test_only_a_revocation_officer_takes_calls(centre: Centre) -> None:
 
 def test_an_ordinary_revocation_needs_another_person(centre: Centre) -> None:
     (card,) = make_cards(centre, row(1))
+    centre.become_small()
+    centre.grant("shikko", OperatorRole.IA_OPERATOR)
     head = centre.trail.verify()
     refused(Refused, "ca.separation", lambda: revoke(centre, card, LETTER))
     refused(Refused, "ca.separation", lambda: revoke(centre, card, LETTER, "shikko"))
     refused(Refused, "operators.role.missing", lambda: revoke(centre, card, LETTER, "shonin"))
-    plant_role(centre, "shikko", OperatorRole.IA_OPERATOR)
-    refused(Refused, "ca.separation", lambda: revoke(centre, card, LETTER, "shikko"))
     assert (requests(centre), revocations(centre)) == ([], [])
     assert state_of(centre) is ApplicationState.PERSONALISED
     assert centre.trail.verify() == head

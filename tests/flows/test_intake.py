@@ -14,9 +14,12 @@ from sqlmodel import SQLModel, col, select
 
 from audit.records import TrailEntry
 from audit.trail import Trail
+from operators.records import Operator
 from operators.statements import KeySigner
 from pki.errors import InvalidInput, Refused, Unavailable
+from policies.roles import Role
 from ra import records
+from ra.dossiers import salted
 from ra.intake import Intake, Outcome
 from ra.records import (
     Application,
@@ -27,7 +30,7 @@ from ra.records import (
     Person,
     PersonVersion,
 )
-from tests.flows.conftest import Centre, p256
+from tests.flows.conftest import Centre, identity, p256
 from tests.flows.registration import Row, entries, list_of, outcomes, row, take_in
 
 TABLES: tuple[type[SQLModel], ...] = (
@@ -156,7 +159,10 @@ def test_the_trail_names_the_rows_and_nobody(empty_centre: Centre) -> None:
         ("T2026-0001", "uketsuke", "RA_RECEPTION"),
         (report.import_id, "uketsuke", "RA_RECEPTION"),
     ]
-    assert bodies[0]["detail"]["row"] == report.verdicts[0].row_digest
+    with empty_centre.store.read() as tx:
+        salt = tx.get_one(Application, "T2026-0001").salt
+    digest = report.verdicts[0].row_digest
+    assert bodies[0]["detail"]["row"] == salted("row", digest, salt)
     tally = {str(outcome): report.count(outcome) for outcome in Outcome}
     assert bodies[1]["detail"] == {"sha256": bodies[1]["detail"]["sha256"], **tally}
     assert tally == {"ACCEPTED": 1, "ALREADY": 0, "REJECTED": 1}
@@ -342,4 +348,41 @@ def test_only_the_reception_takes_in(empty_centre: Centre) -> None:
             with pytest.raises(Refused) as refusal:
                 empty_centre.intake.import_list(list_of(row(1)), "list.csv", signer)
             assert refusal.value.code == code
+    assert counts(empty_centre) == before
+
+
+@pytest.mark.parametrize("field", ["kanji_name", "romaji_name"])
+def test_the_receptions_own_row_is_rejected_and_the_rest_taken_in(
+    empty_centre: Centre, field: str
+) -> None:
+    """By any spelling of the name with the birth date; a namesake of another day comes in."""
+    own = identity("uketsuke")
+    assert own.full_name == "Uketsuke"
+    names = {"kanji_name": "Uke Tsuke", "romaji_name": "UKETSUKE"}
+    mine = row(1, **{field: names[field]}, birth_date="1970-01-01")
+    namesake = row(2, **{field: names[field]}, birth_date="1970-01-02")
+    report = take_in(empty_centre, mine, namesake, row(3))
+    assert outcomes(report) == [
+        ("T2026-0001", "REJECTED", ("ra.row.own_file",)),
+        ("T2026-0002", "ACCEPTED", ()),
+        ("T2026-0003", "ACCEPTED", ()),
+    ]
+    with empty_centre.store.read() as tx:
+        assert tx.get(Application, "T2026-0001") is None
+        (kept,) = tx.exec(select(ImportRejection)).all()
+        assert names[field] not in kept.text + kept.hint
+    empty_centre.appoint("uketsuke-ni", Role.RA_RECEPTION)
+    signer = empty_centre.signers["uketsuke-ni"]
+    again = empty_centre.intake.import_list(list_of(mine), "list.csv", signer)
+    assert again.count(Outcome.ACCEPTED) == 1
+
+
+def test_a_receptionist_whose_name_was_changed_in_the_store_takes_nothing_in(
+    empty_centre: Centre,
+) -> None:
+    with empty_centre.store.begin() as tx:
+        tx.get_one(Operator, "uketsuke").full_name = "Somebody Else"
+    before = counts(empty_centre)
+    with pytest.raises(Refused, match="operators.identity.changed"):
+        take_in(empty_centre, row(1))
     assert counts(empty_centre) == before

@@ -283,7 +283,7 @@ def without_rsa(centre: Centre, profile_id: str) -> None:
     profile = shipped.certificate(profile_id)
     changed = profile.model_copy(update={"key": profile.key.model_copy(update={"rsa_bits": ()})})
     centre.profiles = Profiles({**shipped.certificates, profile_id: changed}, shipped.lists)
-    centre.__post_init__()
+    centre.approve_policy()
 
 
 @pytest.mark.parametrize("profile_id", ["ee-sign-ng", "ee-auth-ng"])
@@ -303,7 +303,7 @@ def with_new_version(centre: Centre, profile_id: str) -> None:
     shipped = shipped_profiles()
     changed = shipped.certificate(profile_id).model_copy(update={"version": "later"})
     centre.profiles = Profiles({**shipped.certificates, profile_id: changed}, shipped.lists)
-    centre.__post_init__()
+    centre.approve_policy()
 
 
 def test_a_profile_that_changed_never_touches_a_card(centre: Centre) -> None:

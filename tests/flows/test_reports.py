@@ -17,7 +17,6 @@ from tests.flows.test_desk import LETTER, revoke
 from tests.flows.test_station import begin_and_pull
 
 ISSUED_ON = date(2026, 11, 21)
-BEFORE = ISSUED_ON - timedelta(days=1)
 
 
 def counted(centre: Centre, as_of: date = ISSUED_ON) -> list[PrefectureCount]:
@@ -27,8 +26,9 @@ def counted(centre: Centre, as_of: date = ISSUED_ON) -> list[PrefectureCount]:
 
 def test_cards_are_counted_by_place_of_work(centre: Centre) -> None:
     """One row for each card, not certificate; the day is Japan's; orders alone are no cards."""
-    assert counted(centre) == []
-    centre.pass_time(hours=-11, minutes=-30)  # 15:30 UTC of the 20th is 00:30 JST of the 21st
+    day = ISSUED_ON + timedelta(days=1)
+    assert counted(centre, day) == []
+    centre.pass_time(hours=12, minutes=30)  # 15:30 UTC of the 21st is 00:30 JST of the 22nd
     cards = make_cards(
         centre,
         row(1, work_prefecture="13"),
@@ -37,18 +37,18 @@ def test_cards_are_counted_by_place_of_work(centre: Centre) -> None:
     )
     order_all(centre, row(4, work_prefecture="27"))
     wanted = [PrefectureCount("13", 2, 1), PrefectureCount("99", 1, 1)]
-    assert counted(centre) == wanted
-    assert counted(centre, BEFORE) == []
+    assert counted(centre, day) == wanted
+    assert counted(centre, ISSUED_ON) == []
     assert counted(centre, ISSUED_ON.replace(year=2040)) == wanted
     # lost, died, retired: the card was issued all the same
     revoke(centre, cards[0], LETTER, "hakko")
-    assert counted(centre) == wanted
+    assert counted(centre, day) == wanted
     # scrapped before delivery: it never was
     scrapped = Request("C12_CARD_SCRAPPED", "CA", "STATION", "run journal")
     centre.pass_time(days=2)
     revoke(centre, cards[2], scrapped, "hakko")
-    assert counted(centre, ISSUED_ON + timedelta(days=2)) == wanted[:1]
-    assert counted(centre, ISSUED_ON + timedelta(days=1)) == wanted  # a past table stays
+    assert counted(centre, day + timedelta(days=2)) == wanted[:1]
+    assert counted(centre, day + timedelta(days=1)) == wanted  # a past table stays
 
 
 def test_what_is_not_a_card_with_a_signing_certificate_is_not_counted(centre: Centre) -> None:

@@ -29,6 +29,7 @@ from tests.flows.issuing import (
     revocation_order,
     revoke,
     rows,
+    state,
 )
 
 
@@ -40,9 +41,8 @@ def execute(
 ) -> list[str]:
     """Execute ``order`` on the officer's statement about ``decided``, in one transaction."""
     with centre.store.begin() as tx:
-        decision = (decided or order).decision()
-        kept = centre.directory.state(tx, centre.signers["shikko"], decision)
-        made = centre.revocations.execute(tx, order, kept.id, executor)
+        kept = state(centre, tx, "shikko", (decided or order).decision())
+        made = centre.revocations.execute(tx, order, kept, executor)
         return [row.serial for row in made]
 
 
@@ -77,7 +77,8 @@ def test_both_certificates_are_revoked_by_two_people(centre: Centre) -> None:
         assert parsed["crl_entry_extensions"][0]["extn_value"].native == "cessation_of_operation"
         assert revocation.crl_number is None
     assert revocations(centre, other) == []
-    (entry,) = centre.trail.page(before, 10)
+    decided, entry = centre.trail.page(before, 10)
+    assert decided.code == "REV.DECIDE"
     body = json.loads(entry.body)
     assert (body["code"], body["actor_id"], body["co_actor_id"]) == (
         "REV.EXECUTE",
@@ -100,7 +101,7 @@ def test_an_emergency_needs_the_officer_alone(centre: Centre) -> None:
     before = centre.trail.verify().seq
     revoke(centre, carrier, emergency=True)
     assert len(revocations(centre, carrier)) == 2
-    body = json.loads(centre.trail.page(before, 10)[0].body)
+    body = json.loads(centre.trail.page(before, 10)[1].body)
     assert (body["actor_id"], body["actor_role"], body["co_actor_id"]) == (
         "shikko",
         "REV_OFFICER",
@@ -147,7 +148,7 @@ def test_what_is_not_decided_is_not_executed(centre: Centre) -> None:
 
     def by_another_role() -> None:
         with centre.store.begin() as tx:
-            centre.directory.state(tx, centre.signers["hakko"], order.decision())
+            state(centre, tx, "hakko", order.decision())
 
     refused(Refused, "operators.role.missing", by_another_role)
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from enum import StrEnum
+from typing import Any
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.canonical import canonical_json, digest
-from audit.trail import Head, parse_anchor
+from audit.chain import Head, parse_anchor
 from pki.errors import InvalidInput
 
 VALUES = st.recursive(
@@ -46,6 +49,60 @@ OBJECTS = st.dictionaries(
 )
 def test_canonical_form(value: dict[str, object], octets: bytes) -> None:
     assert canonical_json(value) == octets
+
+
+class Colour(StrEnum):
+    RED = "r\u00e9d"
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.sampled_from(Colour)
+    | st.integers(-(2**53) - 1, 2**53 + 1)
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.text(st.characters(codec="utf-8"), max_size=20)
+    | st.binary(max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=4).map(tuple)
+        | st.dictionaries(
+            st.text(max_size=8) | st.sampled_from(Colour) | st.integers(), inner, max_size=4
+        )
+        | st.dictionaries(st.text('abAB_.0"\\\n\x7f', max_size=4), inner, max_size=6)
+    ),
+    max_leaves=15,
+)
+
+
+@settings(max_examples=1000)
+@given(ANYTHING)
+def test_octets_and_refusals_are_those_of_rfc8785(value: Any) -> None:
+    try:
+        wanted = rfc8785.dumps(value)
+    except ValueError:
+        with pytest.raises(InvalidInput):
+            canonical_json(value)
+    else:
+        assert canonical_json(value) == wanted
+
+
+@pytest.mark.parametrize("depth", [5, 31, 32, 33, 34, 60])
+def test_depth_changes_nothing(depth: int) -> None:
+    value: dict[str, Any] = {"b": [1], "a": "é"}
+    for _ in range(depth):
+        value = {"inner": value, "": [(value,)]} if depth < 12 else {"inner": value}
+    assert canonical_json(value) == rfc8785.dumps(value)
+
+
+def test_what_is_nested_without_end_is_invalid() -> None:
+    value: dict[str, object] = {}
+    value["self"] = value
+    with pytest.raises(InvalidInput) as refusal:
+        canonical_json(value)
+    assert refusal.value.code == "audit.canonical"
 
 
 @given(OBJECTS)
@@ -86,6 +143,7 @@ def test_anchors() -> None:
         "1:" + "0" * 63,
         "1:" + "A" * 64,
         "1:" + "g" * 64,
+        "0:" + "0" * 64,
     ],
 )
 def test_no_anchors(text: str) -> None:

@@ -1,8 +1,7 @@
-"""Strict reading of data files; grounds, roles, DEMO marks."""
+"""Strict reading of data files; grounds, DEMO marks."""
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import Literal
 
 import pytest
@@ -12,7 +11,6 @@ from pki.errors import InvalidInput, Refused
 from pki.names import distinguished_name
 from pki.reasons import Reason
 from policies.grounds import ground, grounds, reason_on_list
-from policies.roles import Role, conflicting_pair, japanese_name
 from policies.schema import Strict, load_toml
 from policies.site import SiteKind, verify_demo_marks
 
@@ -100,48 +98,6 @@ def test_an_unknown_ground_lists_the_known() -> None:
         ground("S99")
     assert refusal.value.code == "policies.ground.unknown"
     assert "S02_CARD_LOST" in refusal.value.hint
-
-
-CONFLICTS = {
-    *(("AUDITOR", role.value) for role in Role if role is not Role.AUDITOR),
-    ("LOG_REVIEWER", "SYS_ADMIN"),
-    ("LOG_REVIEWER", "IA_OPERATOR"),
-    ("LOG_REVIEWER", "RA_EXAMINER"),
-    ("LOG_REVIEWER", "RA_APPROVER"),
-    ("LOG_REVIEWER", "REV_OFFICER"),
-    ("LOG_REVIEWER", "KEY_CUSTODIAN"),
-    ("LOG_REVIEWER", "CARD_OPERATOR"),
-    ("LOG_REVIEWER", "PIN_OPERATOR"),
-    ("RA_EXAMINER", "RA_APPROVER"),
-    ("RA_APPROVER", "IA_OPERATOR"),
-    ("RA_APPROVER", "LRA_RECEPTION"),
-    ("CARD_OPERATOR", "PIN_OPERATOR"),
-    ("SYS_ADMIN", "RA_APPROVER"),
-    ("SYS_ADMIN", "KEY_CUSTODIAN"),
-    ("SYS_ADMIN", "REV_OFFICER"),
-    ("KEY_CUSTODIAN", "ROOM_GUARD"),
-    ("REV_OFFICER", "IA_OPERATOR"),
-    ("CA_MANAGER", "IA_OPERATOR"),
-    ("CA_MANAGER", "SYS_ADMIN"),
-    ("CA_MANAGER", "KEY_CUSTODIAN"),
-}
-PAIRS = {frozenset(pair) for pair in CONFLICTS}
-
-
-def test_every_pair_of_roles() -> None:
-    for one, other in combinations(Role, 2):
-        wanted = frozenset((one.value, other.value)) in PAIRS
-        assert (conflicting_pair([one, other]) is not None) is wanted, (one, other)
-        assert (conflicting_pair([other, one]) is not None) is wanted, (other, one)
-
-
-def test_single_roles_and_larger_sets() -> None:
-    for role in Role:
-        assert conflicting_pair([role, role]) is None
-        assert japanese_name(role)
-    assert conflicting_pair([]) is None
-    found = conflicting_pair([Role.HELPDESK, Role.RA_APPROVER, Role.RA_EXAMINER])
-    assert set(found or ()) == {Role.RA_EXAMINER, Role.RA_APPROVER}
 
 
 @pytest.mark.parametrize("kind", [SiteKind.TRIAL, SiteKind.TRAINING])

@@ -1,0 +1,43 @@
+"""Which run may go on at the station, and what a failed card gets told."""
+
+from __future__ import annotations
+
+from card_personalization import records
+from card_personalization.records import Card, CardState, Run
+from pki.errors import Conflict, Refused
+from store.database import Transaction
+
+
+def run_on(tx: Transaction, order_id: str, chip_serial: str) -> Run | None:
+    """Return the order's open run on the card, None where none was begun.
+
+    Raises ``Conflict`` for another card than the order's, or one that is finished.
+    """
+    stocked = tx.get(Card, chip_serial)
+    if stocked is None or stocked.order_id not in (None, order_id):
+        raise Conflict(
+            "card.reserved.other",
+            f"the card {chip_serial} is not in stock for the order {order_id}",
+            "Insert the card that was reserved for it.",
+        )
+    if stocked.state is CardState.DESTROYED:
+        raise Conflict("card.destroyed", f"the card {chip_serial} was destroyed")
+    if stocked.state is CardState.PERSONALISED:
+        raise Conflict("card.personalised", f"the card {chip_serial} is finished already")
+    run = records.open_run(tx, order_id)
+    if run is not None and run.chip_serial != chip_serial:
+        raise Conflict(
+            "card.run.other",
+            f"the order {order_id} was begun on the card {run.chip_serial}",
+            "Insert that card; it is taken up where it stopped.",
+        )
+    return run
+
+
+def failed_card(run: Run, checks: str) -> Refused:
+    """Return the refusal of a card that failed checks."""
+    return Refused(
+        "card.verify",
+        f"the card {run.chip_serial} failed {checks}",
+        "Do not hand it over: revoke it with ground C12_CARD_SCRAPPED and destroy it.",
+    )
