@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 from audit.anchor import MAX_FILE_OCTETS, Anchor, parse_anchor_file
 from pki.errors import Conflict, NotFound, Unavailable
+from store.files import write_whole
 
 
 def read_anchor_file(path: Path) -> Anchor:
@@ -53,18 +53,8 @@ def write_anchor_file(folder: Path, anchor: Anchor) -> None:
             )
         if there == anchor:
             return
-    temporary = folder / f".{path.name}.{secrets.token_hex(4)}"
     try:
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(octets)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync(folder)
+        write_whole(path, octets, 0o644)
     except OSError as error:
         raise Unavailable(
             "audit.anchor.folder",
@@ -76,11 +66,3 @@ def write_anchor_file(folder: Path, anchor: Anchor) -> None:
 def _is_anchor(name: str, prefix: str) -> bool:
     number = name.removeprefix(prefix).removesuffix(".json")
     return name == f"{prefix}{number}.json" and len(number) == 12 and number.isdecimal()
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

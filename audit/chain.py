@@ -70,11 +70,11 @@ class Chain:
 
     Faults are a gap, an entry inserted or out of order, changed content, another predecessor, a
     time that runs back, an entry that is not the one an anchor names, and a tail cut before the
-    head or the newest anchor.
+    head or the newest anchor. The first one taken comes after ``start``.
     """
 
-    def __init__(self, anchors: Iterable[Head] = ()) -> None:
-        self._seq, self._hash = START.seq, START.hash
+    def __init__(self, anchors: Iterable[Head] = (), start: Head = START) -> None:
+        self._seq, self._hash = start.seq, start.hash
         self._time = ""
         self._anchors: dict[int, set[str]] = {}
         for anchor in anchors:

@@ -172,6 +172,17 @@ class Trail:
                     progress(chain.last.seq, row.seq)
             return chain.finish(Head(row.seq, row.hash))
 
+    def verify_between(self, tx: Transaction, first: Head, last: Head) -> None:
+        """Raise ``Refused`` unless the entries from one to the other are a whole chain."""
+        chain = Chain(start=first)
+        while (left := last.seq - chain.last.seq) > 0:
+            page = records.contents(tx, chain.last.seq, min(left, _PAGE))
+            if not page:
+                break
+            for content in page:
+                _verify_content(chain, content)
+        chain.finish(last)
+
     def entry(self, tx: Transaction, seq: int) -> TrailEntry | None:
         """Return the entry at a position."""
         return records.entry(tx, seq)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 
 from ca.ceremony_file import CaScript, load_script
 from ca.issuers import find_issuer
@@ -81,8 +82,10 @@ class Authorities:
         for name in Issuer.model_fields:
             if name != "certificate_der" and getattr(issuer, name) != getattr(wanted, name):
                 raise _changed(issuer.id, name)
-        if issuer.certificate_der is not None and issuer.subject_der != _subject(issuer):
-            raise _changed(issuer.id, "certificate_der")
+        if issuer.certificate_der is not None:
+            parent = issuer if issuer.parent_id is None else find_issuer(tx, issuer.parent_id)
+            if issuer.subject_der != _subject(issuer) or not _signed_by(issuer, parent):
+                raise _changed(issuer.id, "certificate_der")
 
     def _entries(self, tx: Transaction, ceremony: Ceremony) -> dict[str, CaScript]:
         octets = ceremony.script.encode()
@@ -156,6 +159,15 @@ def _subject(issuer: Issuer) -> bytes:
         raise InvalidInput(
             "ca.issuer.certificate", f"the certificate of the CA {issuer.id} cannot be read"
         ) from None
+
+
+def _signed_by(issuer: Issuer, parent: Issuer) -> bool:
+    try:
+        by = x509.load_der_x509_certificate(parent.certificate_der or b"")
+        x509.load_der_x509_certificate(issuer.certificate_der or b"").verify_directly_issued_by(by)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _changed(issuer_id: str, name: str) -> Refused:

@@ -335,7 +335,10 @@ def _wanted(
 
 
 def _statement_pair(order: Order) -> tuple[str, str]:
-    found = json.loads(order.statement_ids)
+    try:
+        found = json.loads(order.statement_ids)
+    except (ValueError, RecursionError):
+        found = None
     if not (isinstance(found, list) and len(found) == 2):
         raise InvalidInput("ca.order.form", f"the order {order.id} has not two statements")
     return str(found[0]), str(found[1])

@@ -9,12 +9,13 @@ from audit.trail import Event, Trail
 from ca import records
 from ca.issuers import issuer_certificate
 from ca.records import Carrier, Certificate, Issuer, Revocation
-from operators.directory import Directory
+from operators.directory import Directory, kept_statement
+from operators.records import Statement
 from operators.statements import Decision, Signer, StatementType
 from pki.errors import Conflict, NotFound, Refused
 from pki.reasons import entry_der
 from pki.validity import Clock, whole_seconds
-from policies.grounds import Ground, reason_on_list
+from policies.grounds import Ground, ground, reason_on_list
 from policies.profiles import Profiles
 from policies.roles import Role
 from store.database import Transaction
@@ -133,6 +134,28 @@ class Revocations:
             request_id=order.request_id,
             seq=self.trail.position(tx) + 1,
         )
+
+
+def verify_decided(directory: Directory, tx: Transaction, row: Certificate) -> None:
+    """Raise ``Refused`` unless an officer signed the revocation of the certificate's carrier."""
+    revocation = records.revocation_of(tx, row.id or 0)
+    statement = tx.get(Statement, revocation.statement_id) if revocation else None
+    if revocation is None or statement is None:
+        raise Refused(
+            "ca.revoke.unsigned",
+            f"nobody signed the revocation of {row.issuer_id}:{row.serial}",
+            "Keep the store as it is and call the auditor.",
+        )
+    signed = kept_statement(statement).signed
+    emergency = signed.field("decision") == "REVOKE_AT_ONCE"
+    order = RevocationOrder(
+        revocation.request_id,
+        row.carrier_id or "",
+        ground(revocation.ground),
+        signed.field("digest"),
+        emergency,
+    )
+    directory.verify_kept(tx, statement.id, order.decision())
 
 
 def _second_person(officer: str, executor: Signer | None) -> Signer:

@@ -6,11 +6,13 @@ import re
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from audit.canonical import canonical_json, digest
 from cli.output import say, write_output
 from cli.progress import bars
 from cli.transcripts import imprint
-from cli.wiring import Services, now
+from cli.wiring import ANCHOR_LABEL, Services, now
 from operators.evidence.review import Found, Review, state_review
 from operators.evidence.store import verify_statements
 from operators.statements import Signer
@@ -29,6 +31,14 @@ from reports.trail import (
 )
 
 FORMATS = {"html": trail_html, "json": trail_json, "csv": trail_csv}
+
+
+def anchor_key(services: Services) -> ec.EllipticCurvePrivateKey:
+    """Open the key that signs anchors."""
+    key = services.anchor_keys.open(ANCHOR_LABEL)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise InvalidInput("cli.anchor.key", "the anchor key is not P-256")
+    return key
 
 
 def prove_statements(services: Services) -> int:

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from cli.options import current
 from cli.tables import show_table, write_stdout
-from cli.words import HINTS, heading
+from cli.words import HINTS, heading, phrase
 from pki.errors import Conflict, HpkiError, InvalidInput, NotFound, Refused, Unavailable
 from pki.validity import JST, japan_date, rfc3339
 from policies.site import SiteKind
@@ -112,6 +112,11 @@ def confirm_digits(wanted: str, given: str | None) -> None:
         )
 
 
+def yes_or_no(value: bool) -> str:
+    """Return a truth as people read it, in the language of the headings."""
+    return phrase("yes" if value else "no", current.lang)
+
+
 def jst(moment: datetime) -> str:
     """Return an aware moment as people see it: ``2026-11-21 12:00 JST``."""
     return moment.astimezone(JST).strftime("%Y-%m-%d %H:%M JST")
@@ -178,10 +183,16 @@ def _line(text: str) -> str:
 def _cell(value: object, column: str = "") -> str:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return yes_or_no(value)
     if isinstance(value, datetime) and column in _DAYS:
         return str(japan_date(value))
     if isinstance(value, datetime):
         return jst(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {one}" for key, one in value.items()) or phrase(
+            "none", current.lang
+        )
     if isinstance(value, list | tuple | frozenset | set):
         return ", ".join(str(item) for item in value)
     return str(value)

@@ -11,7 +11,7 @@ from audit.chain import Head
 from cli.output import say
 from cli.progress import bars
 from operators.evidence.outsider import Trusted, Verified, verify_export
-from pki.errors import InvalidInput
+from pki.errors import InvalidInput, NotFound
 
 
 def verify_folder(
@@ -22,6 +22,8 @@ def verify_folder(
         raise InvalidInput(
             "cli.audit.setup", f"{setup!r} is no SHA-256", "Give the 64 digits of the signed page."
         )
+    if not folder.is_dir():
+        raise NotFound("cli.audit.export", f"there is no folder {folder}", "Check the path.")
     with bars() as shown:
         task = shown.start("entries", 0)
         found = verify_export(

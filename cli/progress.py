@@ -55,4 +55,8 @@ def bars() -> Iterator[Bars]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=stderr(), disable=not sys.stderr.isatty()) as progress:
-        yield Bars(progress)
+        try:
+            yield Bars(progress)
+        finally:
+            for task in progress.tasks:  # a bar that nothing moved says nothing
+                progress.update(task.id, visible=bool(task.total))

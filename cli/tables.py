@@ -54,9 +54,8 @@ def _show_folded(header: Sequence[str] | None, rows: Sequence[Sequence[str]]) ->
     console = Console(file=sys.stdout)
     table = Table(box=None, show_header=header is not None, header_style="bold", pad_edge=False)
     names = header if header is not None else ("", "")
-    folding = _folding(
-        [[name, *column] for name, *column in zip(names, *rows, strict=True)], console.width
-    )
+    columns = [[name, *column] for name, *column in zip(names, *rows, strict=True)]
+    folding = _folding(columns, console.width) if header is not None else {1}
     for number, name in enumerate(names):
         style = "bold" if header is None and number == 0 else ""
         table.add_column(name, overflow="fold", no_wrap=number not in folding, style=style)

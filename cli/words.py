@@ -29,12 +29,12 @@ HEADINGS: dict[str, tuple[str, str]] = {
     "detail": ("内容", "detail"),
     "director_role": ("管理者等資格", "administrator role"),
     "documents": ("提出書類", "documents"),
-    "dropped": ("外した兼務禁止", "pairs dropped"),
+    "dropped": ("適用しない兼務禁止", "pairs dropped"),
     "emergency": ("緊急", "emergency"),
     "entries": ("件数", "entries"),
     "executor": ("実行者", "executed by"),
     "erased_at": ("消去日時", "erased at"),
-    "external": ("外部の者", "from outside"),
+    "external": ("外部要員", "from outside"),
     "fields": ("項目", "fields"),
     "firm": ("確度", "firm"),
     "field": ("項目", "field"),
@@ -45,8 +45,8 @@ HEADINGS: dict[str, tuple[str, str]] = {
     "ground": ("失効事由", "ground"),
     "hash": ("ハッシュ", "hash"),
     "hc_roles": ("hcRole", "hcRole"),
-    "head": ("先頭ハッシュ", "head"),
-    "head_hash": ("先頭ハッシュ", "head hash"),
+    "head": ("最終記録", "head"),
+    "head_hash": ("最終ハッシュ", "head hash"),
     "held": ("役割の履歴", "roles held"),
     "hint": ("対処", "hint"),
     "holder": ("名義", "holder"),
@@ -68,7 +68,7 @@ HEADINGS: dict[str, tuple[str, str]] = {
     "licence": ("免許", "licence"),
     "line": ("行", "line"),
     "living": ("有効な証明書", "living certificates"),
-    "manifest_signed": ("目録の署名", "manifest signed"),
+    "manifest_signed": ("目録の署名", "signed"),
     "next_update": ("次回更新", "next update"),
     "not_after": ("満了", "not after"),
     "not_before": ("開始", "not before"),
@@ -111,16 +111,16 @@ HEADINGS: dict[str, tuple[str, str]] = {
     "seq": ("連番", "seq"),
     "serial": ("シリアル番号", "serial"),
     "setting": ("設定", "setting"),
-    "setup": ("初期設定 SHA-256", "first set-up SHA-256"),
+    "setup": ("初期設定", "first set-up"),
     "severity": ("重大度", "severity"),
     "sha256": ("SHA-256", "SHA-256"),
     "shipped": ("既定値", "shipped"),
     "since": ("登録", "since"),
-    "site_id": ("サイト識別名", "site id"),
+    "site_id": ("サイトID", "site id"),
     "source": ("出典", "source"),
     "state": ("状態", "state"),
-    "statement": ("署名された決定", "statement"),
-    "statements": ("署名された決定", "statements"),
+    "statement": ("署名付き決定", "statement"),
+    "statements": ("署名付き決定", "statements"),
     "status": ("状態", "status"),
     "steps": ("工程", "steps"),
     "stopped": ("止まる業務", "work that stops"),
@@ -139,6 +139,35 @@ HEADINGS: dict[str, tuple[str, str]] = {
     "work": ("止まる業務", "work that stops"),
 }
 
+PHRASES: dict[str, tuple[str, str]] = {
+    "ACTIVE": ("在任", "ACTIVE"),
+    "SUSPENDED": ("停止中", "SUSPENDED"),
+    "LEFT": ("退任", "LEFT"),
+    "no_key": ("有効な鍵なし", "no valid key"),
+    "none": ("なし", "none"),
+    "yes": ("はい", "yes"),
+    "no": ("いいえ", "no"),
+    "credential": ("鍵 {}", "key {}"),
+    "course": ("{}", "{}"),
+    "custodians": (
+        "任命{}名（定数{}名）、操作には{}名の出席が必要",
+        "{} of {} appointed, {} must be present",
+    ),
+    "expires": ("期限 {}", "expires {}"),
+    "first_day": ("{}から", "from {}"),
+    "for": ("{}の代行", "for {}"),
+    "from": ("連番{}の後から", "after entry {}"),
+    "last_day": ("{}まで", "until {}"),
+    "left": ("連番{}", "entry {}"),
+    "lost": ("連番{}で紛失", "lost at entry {}"),
+    "nobody": ("（全員在席）", "(nobody)"),
+    "on": ("{}", "on {}"),
+    "role": ("{}", "{}"),
+    "since": ("連番{}", "entry {}"),
+    "until": ("連番{}まで", "until entry {}"),
+}
+"""Japanese and English of what stands in a cell, with places for values."""
+
 
 HINTS: dict[int, str] = {
     2: "Correct what was given; `--help` of the command has an example.",
@@ -154,3 +183,9 @@ def heading(name: str, lang: str) -> str:
     """Return a column's heading; a name without words stands for itself."""
     japanese, english = HEADINGS.get(name, (name, name))
     return japanese if lang == "ja" else english
+
+
+def phrase(name: str, lang: str, *values: object) -> str:
+    """Return what stands in a cell, with its values."""
+    japanese, english = PHRASES[name]
+    return (japanese if lang == "ja" else english).format(*values)

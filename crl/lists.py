@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
+
+from cryptography import x509
 
 from audit.canonical import canonical_json
 from audit.trail import Event, Trail
@@ -14,6 +17,7 @@ from ca import records as ca_records
 from ca.authorities import Authorities
 from ca.issuers import find_issuer, issuer_certificate, signing_hash
 from ca.records import Certificate, Issuer, Revocation
+from ca.revocation import verify_decided
 from crl import records
 from crl.building import ListFacts, to_be_signed
 from crl.checking import crl_number, load_list, verify_facts, verify_list
@@ -26,7 +30,7 @@ from pki.reading.certificate import read_certificate
 from pki.reading.crl import read_list
 from pki.reasons import Reason, entry_der
 from pki.serials import serial_hex
-from pki.signing import assemble, sign, twin
+from pki.signing import assemble, sign, twin, verify_signature
 from pki.validity import Clock, rfc3339, whole_seconds
 from policies.lint.catalogue import check_list
 from policies.lint.check import JudgedList
@@ -34,6 +38,7 @@ from policies.profiles import CrlProfile, Profiles
 from store.database import Store, Transaction
 
 _PAGE = 5000
+_KEEP = "Keep the store as it is and call the auditor."
 _OWN = {Scope.FULL: None, Scope.RARL: True, Scope.SARL: False}
 
 
@@ -123,13 +128,17 @@ class Lists:
     def publish_certificates(self) -> list[str]:
         """Put every CA certificate (DER) where it is served, and return the names of new files."""
         with self.store.read() as tx:
-            issuers = ca_records.issuers(tx)
-        missing = {
-            f"{issuer.id}.cer": issuer.certificate_der
-            for issuer in issuers
-            if issuer.certificate_der is not None
-            and self.publisher.current(f"{issuer.id}.cer") != issuer.certificate_der
-        }
+            issuers = [self.authorities.find(tx, one.id) for one in ca_records.issuers(tx)]
+        missing = {}
+        for issuer in issuers:
+            name, public = f"{issuer.id}.cer", self.publisher.current(f"{issuer.id}.cer")
+            if issuer.certificate_der is None or public == issuer.certificate_der:
+                continue
+            if public is not None and _is_certificate(public):
+                raise Refused(
+                    "crl.certificate.differs", f"{name} is served, and the store has another", _KEEP
+                )
+            missing[name] = issuer.certificate_der
         for name, certificate_der in missing.items():
             self.publisher.put(name, certificate_der)
         return list(missing)
@@ -156,7 +165,13 @@ class Lists:
             previous = records.latest(tx, issuer.id, scope)
             served = records.latest(tx, issuer.id, scope, published=True)
             covered = _cover(tx, issuer, scope, served, self.trail.position(tx, lock=False))
-            _verify_nothing_vanished(tx, issuer, served, covered)
+            public = self._public(issuer, scope)
+            self._verify_nothing_vanished(tx, issuer, public, covered)
+            if served is not None and served.list_der is not None:
+                self._verify_nothing_vanished(tx, issuer, load_list(served.list_der), covered)
+            if scope is Scope.FULL:
+                self._verify_decided(tx, issuer, public, covered)
+                self._verify_executed(tx, issuer, served, covered)
         this_update = whole_seconds(self.clock())
         facts = ListFacts(
             certificate,
@@ -205,6 +220,72 @@ class Lists:
             raise Refused("crl.sign.differs", "what was signed is not what was judged")
         verify_list(parsed, facts.issuer, facts.hash_name)
         return octets
+
+    def _public(self, issuer: Issuer, scope: Scope) -> x509.CertificateRevocationList | None:
+        """Return the list that is served, outside the store, if the CA signed it."""
+        octets = self.publisher.current(file_name(issuer, scope))
+        try:
+            parsed = load_list(octets or b"")
+            verify_list(parsed, issuer_certificate(issuer), signing_hash(issuer, self.profiles))
+        except HpkiError:
+            return None
+        return parsed
+
+    def _verify_nothing_vanished(
+        self,
+        tx: Transaction,
+        issuer: Issuer,
+        before: x509.CertificateRevocationList | None,
+        covered: _Covered,
+    ) -> None:
+        """Raise ``Refused`` if a serial left the list before its certificate had expired."""
+        if before is None:
+            return
+        on_list = {serial_hex(entry.serial_number) for entry in before}
+        for serial in sorted(on_list - set(covered.serials)):
+            found = ca_records.certificate_by_serial(tx, int(serial, 16), issuer.id)
+            if not found or not self._ended(found[0], issuer, before.last_update_utc):
+                raise _vanished(serial, f"list {crl_number(before)} holds")
+
+    def _ended(self, row: Certificate, issuer: Issuer, at: datetime) -> bool:
+        """Return whether the certificate, as the CA signed it, had expired; rows may say so."""
+        try:
+            found = x509.load_der_x509_certificate(row.certificate_der or b"")
+            key = issuer_certificate(issuer).public_key()
+            hash_name = signing_hash(issuer, self.profiles)
+            verify_signature(key, found.signature, found.tbs_certificate_bytes, hash_name)
+        except (ValueError, HpkiError):
+            return False
+        return serial_hex(found.serial_number) == row.serial and found.not_valid_after_utc < at
+
+    def _verify_decided(
+        self,
+        tx: Transaction,
+        issuer: Issuer,
+        before: x509.CertificateRevocationList | None,
+        covered: _Covered,
+    ) -> None:
+        """Raise ``Refused`` for a serial that is new on the list, and that no officer revoked."""
+        on_list = {serial_hex(entry.serial_number) for entry in before or ()}
+        for serial in sorted(set(covered.serials) - on_list):
+            for row in ca_records.certificate_by_serial(tx, int(serial, 16), issuer.id):
+                verify_decided(self.authorities.directory, tx, row)
+
+    def _verify_executed(
+        self, tx: Transaction, issuer: Issuer, served: RevocationList | None, covered: _Covered
+    ) -> None:
+        """Raise ``Refused`` if what the trail says was revoked since is not on the list."""
+        after = (served.high_water_seq or 0) if served is not None else 0
+        at = served.this_update if served is not None else None
+        while page := self.trail.page(after, _PAGE, code="REV.EXECUTE"):
+            after = page[-1].seq
+            for entry in page:
+                if entry.seq > covered.high_water_seq:
+                    return  # executed while this list was made: the next one holds it
+                for serial in _executed(entry.body, issuer.id) - set(covered.serials):
+                    found = ca_records.certificate_by_serial(tx, int(serial, 16), issuer.id)
+                    if at is None or not found or not self._ended(found[0], issuer, at):
+                        raise _vanished(serial, f"entry {entry.seq} of the trail revoked")
 
     def _verify_view(self, row: RevocationList) -> None:
         """Raise ``Refused`` for a list that saw less of the trail than one published before."""
@@ -269,7 +350,8 @@ def _cover(
     for certificate, revocation in _revoked(tx, issuer.id):
         if not _in_scope(certificate, issuer, scope):
             continue
-        if kept_since is not None and certificate.not_after < kept_since:
+        expired = kept_since is not None and certificate.not_after < kept_since
+        if expired and certificate.certificate_der is not None:
             continue
         covered.entries.append(_verified_entry(certificate, revocation))
         covered.serials.append(certificate.serial)
@@ -284,26 +366,34 @@ def _verified_entry(certificate: Certificate, revocation: Revocation) -> bytes:
         raise Refused(
             "crl.entry.changed",
             f"the revocation of {certificate.serial} was changed after it was executed",
-            "Keep the store as it is and call the auditor.",
+            _KEEP,
         )
     return made
 
 
-def _verify_nothing_vanished(
-    tx: Transaction, issuer: Issuer, previous: RevocationList | None, covered: _Covered
-) -> None:
-    """Raise ``Refused`` if a serial left the list before its certificate had expired."""
-    if previous is None or previous.list_der is None or previous.this_update is None:
-        return
-    on_list = {serial_hex(entry.serial_number) for entry in load_list(previous.list_der)}
-    for serial in sorted(on_list - set(covered.serials)):
-        found = ca_records.certificate_by_serial(tx, int(serial, 16), issuer.id)
-        if not found or found[0].not_after >= previous.this_update:
-            raise Refused(
-                "crl.entry.vanished",
-                f"serial {serial} is on list {previous.number}, and its revocation is gone",
-                "Keep the store as it is and call the auditor.",
-            )
+def _is_certificate(octets: bytes) -> bool:
+    try:
+        x509.load_der_x509_certificate(octets)
+    except ValueError:
+        return False
+    return True
+
+
+def _executed(body: str, issuer_id: str) -> set[str]:
+    """Return the CA's serials that an entry of the trail says were revoked."""
+    try:
+        names = [str(one).partition(":") for one in json.loads(body)["detail"]["certificates"]]
+        return {serial for name, _, serial in names if name == issuer_id and int(serial, 16)}
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise Refused(
+            "crl.trail.changed", "an entry REV.EXECUTE of the trail cannot be read", _KEEP
+        ) from None
+
+
+def _vanished(serial: str, who: str) -> Refused:
+    return Refused(
+        "crl.entry.vanished", f"{who} serial {serial}, and its revocation is gone", _KEEP
+    )
 
 
 def _in_scope(certificate: Certificate, issuer: Issuer, scope: Scope) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from pki.errors import Unavailable
+from store.files import write_whole
 
 
 class Publisher(Protocol):
@@ -41,32 +40,13 @@ class FolderPublisher:
     def put(self, name: str, octets: bytes) -> None:
         """Write the file, world-readable, so that a reader sees the old or the new one whole."""
         target = self.folder / name
-        temporary = self.folder / f".{name}.{secrets.token_hex(8)}"
         try:
             if not self.folder.exists():
                 self.folder.mkdir(parents=True)
                 self.folder.chmod(0o755)
-            try:
-                with temporary.open("xb") as file:
-                    file.write(octets)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.chmod(0o644)
-                temporary.replace(target)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-            _sync_folder(self.folder)
+            write_whole(target, octets, 0o644)
         except OSError as error:
             raise _unavailable(target, error) from None
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unavailable(path: Path, error: OSError) -> Unavailable:

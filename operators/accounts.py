@@ -84,6 +84,13 @@ class Account:
         """Return whether the person may not act at the position."""
         return any(span.covers(seq) for span in self.suspensions)
 
+    def curtailed_after(self, seq: int) -> bool:
+        """Return whether keys, a role or leave to act were taken away at or after the position."""
+        spans: list[Span] = [*self.keys, *self.roles]
+        return any(one.until_seq is not None and seq <= one.until_seq for one in spans) or any(
+            seq <= one.from_seq for one in self.suspensions
+        )
+
     def roles_at(self, at: Moment) -> frozenset[Role]:
         """Return the roles held then, suspended or not."""
         return frozenset(one.role for one in self.roles if one.held(at))

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
@@ -197,6 +198,7 @@ PersonAct = (
 )
 SiteAct = Approve | AnchorKey
 Act = SetUp | PersonAct | SiteAct
+ABOUT_KEYS = (Rekey, Loss)
 
 _ACTS: TypeAdapter[Act] = TypeAdapter(Annotated[Act, Field(discriminator="act")])
 
@@ -257,7 +259,7 @@ def p256_key(spki_hex: str) -> ec.EllipticCurvePublicKey:
     """Return the P-256 key of a SubjectPublicKeyInfo; raises ``InvalidInput`` for any other."""
     try:
         key = load_der_public_key(bytes.fromhex(spki_hex))
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise InvalidInput("operators.keys.type", "an operator's keys are P-256")

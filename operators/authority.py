@@ -27,7 +27,8 @@ def verify_may_sign(
     """Raise ``Refused`` unless these people together may decide the act.
 
     ``target_roles`` are the roles that the person decided about holds. Nobody decides about
-    their own account; they may report its loss, and sign for new keys beside a manager.
+    their own account; they may report its loss, and sign for new keys beside a manager. One
+    manager alone cannot suspend another: nobody could be left to resume them.
     """
     _verify_different(signed)
     match act:
@@ -48,6 +49,8 @@ def verify_may_sign(
         case acts.Resume() | acts.Leave():
             _verify_managers(_others(act, signed))
             _verify_appointers(target_roles, signed)
+        case acts.Suspend() if set(target_roles) & set(MANAGERS):
+            verify_two_managers(_others(act, signed))
         case _:
             _verify_managers(_others(act, signed))
             _verify_some(signed)

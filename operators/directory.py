@@ -16,17 +16,26 @@ from audit.trail import Event, Trail
 from operators import records
 from operators.accounts import Account, Moment
 from operators.acts import PolicyState, p256_key
-from operators.evidence.proof import Entry, kept, misplaced, read_entry, take_act, verify_stated
+from operators.evidence.proof import (
+    Entry,
+    kept,
+    misplaced,
+    read_entry,
+    take_act,
+    verify_after,
+    verify_stated,
+)
 from operators.identity import Identity, verify_identity, verify_other_person
 from operators.kinds import REGISTER_CODES, Kept
 from operators.policy import policy_changes
 from operators.records import Operator, Statement
-from operators.register import Register
+from operators.register import Register, verify_current
 from operators.statements import (
     Decision,
     Signer,
     Stand,
     credential_id,
+    head_text,
     make_statement,
     verify_says,
 )
@@ -44,6 +53,7 @@ class _Known:
 
     register: Register = field(default_factory=Register)
     head: Head = START
+    pinned: set[tuple[Head, Head]] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,8 @@ class Directory:
                 f"entry {newest} of the trail is an act of the register that nobody signed",
                 "The store was tampered with: keep it and call the auditor.",
             )
+        if known.head == START:
+            self._verify_seen(tx, register)
         known.register, known.head = register, head
         return register
 
@@ -106,13 +118,16 @@ class Directory:
             "See `hpki operator list` for who does.",
         )
 
-    def verify_may_act(self, tx: Transaction, signer: Signer, role: Role) -> None:
+    def verify_may_act(
+        self, tx: Transaction, signer: Signer, role: Role, *, about_keys: bool = False
+    ) -> None:
         """Raise ``Refused`` unless the signer's key is current and its operator holds the role.
 
-        An operator who holds roles that conflict may not act at all.
+        An operator who holds roles that conflict may not act at all. ``about_keys``: an expired
+        key is enough to sign for new ones and to report a loss.
         """
         register, now, name = self.register(tx), self.now(tx), signer.operator_id
-        account = verify_key(register, signer, now)
+        account = verify_key(register, signer, now, about_keys=about_keys)
         if role not in account.roles_at(now):
             holders = register.holders(role, now)
             raise Refused(
@@ -166,7 +181,13 @@ class Directory:
         self.trail.position(tx)
         for signer, decision in decisions:
             self.verify_may_act(tx, signer, decision.role)
-        return self.keep(tx, event, decisions, self.register(tx).head)
+        register, day = self.register(tx), self.now(tx).day
+        kept_rows = self.keep(tx, event, decisions, register.head)
+        for row in kept_rows:
+            entry = self._entry(tx, row.seq)
+            if entry.at.day != day:  # midnight has passed, or the clock is behind the trail
+                register.verify_statement(kept_statement(row).signed, entry.at)
+        return kept_rows
 
     def keep(
         self,
@@ -214,15 +235,23 @@ class Directory:
         row = tx.get(Statement, statement_id)
         if row is None:
             raise Refused("operators.statement.missing", f"there is no statement {statement_id}")
-        statement = kept_statement(row)
-        operator_id = verify_stated(
-            self.register(tx),
-            self._entry(tx, row.seq),
-            statement,
-            lambda head: self._stands(tx, head),
-        )
+        statement, register = kept_statement(row), self.register(tx)
+        entry = self._entry(tx, row.seq)
+        operator_id = verify_stated(register, entry, statement, lambda head: self._stands(tx, head))
         verify_says(statement.signed, expected)
+        if register.account(operator_id).curtailed_after(row.seq):
+            self._verify_pinned(tx, entry.head, register.head_from(row.seq))
         return operator_id
+
+    def _verify_pinned(self, tx: Transaction, head: Head, act: Head) -> None:
+        """Raise ``Refused`` unless the chain leads from an entry to the next act of the register.
+
+        Whoever signed that act saw the entry before it. So nobody whose key, role or leave was
+        taken away can put a statement into older entries.
+        """
+        if (head, act) not in self._known.pinned:
+            self.trail.verify_between(tx, head, act)
+            self._known.pinned.add((head, act))
 
     def position(self, tx: Transaction, statement_id: str) -> int:
         """Return the trail position of a kept statement."""
@@ -240,19 +269,37 @@ class Directory:
                 found.append((held.credential, p256_key(held.keys.sealing_key)))
         return found
 
+    def _verify_seen(self, tx: Transaction, register: Register) -> None:
+        """Raise ``Refused`` if the newest statement was signed under acts that are hidden now."""
+        row = records.newest_statement(tx)
+        if row is None:
+            return
+        if kept_statement(row).signed.field("register") != head_text(register.head_before(row.seq)):
+            raise Refused(
+                "operators.register.cut",
+                f"the statement at entry {row.seq} was signed under another register of operators",
+                "The store was tampered with: keep it and call the auditor.",
+            )
+
     def _extend(self, tx: Transaction, register: Register) -> None:
         site_id = self.trail.site(tx)[0]
         rows = records.acts_after(tx, register.head.seq)
         for seq, group in groupby(rows, key=lambda row: row.seq):
             statements = [kept_statement(row) for row in group]
-            take_act(register, self.root, site_id, self._entry(tx, seq), statements)
+            entry = self._entry(tx, seq)
+            take_act(register, self.root, site_id, entry, statements)
+            for one in statements:
+                verify_after(entry, one, lambda head: self._stands(tx, head))
 
     def _entry(self, tx: Transaction, seq: int) -> Entry:
         row = self.trail.entry(tx, seq)
         octets = row.body.encode() if row is not None else b""
         if row is None or digest(octets) != row.hash:
             raise misplaced(seq)
-        return read_entry(json.loads(octets), Head(row.seq, row.hash))
+        try:
+            return read_entry(json.loads(octets), Head(row.seq, row.hash))
+        except (ValueError, RecursionError):
+            raise misplaced(seq) from None
 
     def _stands(self, tx: Transaction, head: Head) -> bool:
         entry = self.trail.entry(tx, head.seq)
@@ -264,7 +311,9 @@ def kept_statement(row: Statement) -> Kept:
     return kept(row.id, row.seq, row.body, row.signature, row.content)
 
 
-def verify_key(register: Register, signer: Signer, now: Moment) -> Account:
+def verify_key(
+    register: Register, signer: Signer, now: Moment, *, about_keys: bool = False
+) -> Account:
     """Return the signer's account; raises ``Refused`` for a key that does not count now."""
     name = signer.operator_id
     account = register.accounts.get(name)
@@ -275,12 +324,7 @@ def verify_key(register: Register, signer: Signer, now: Moment) -> Account:
             f"the key is not a current signing key of {name}",
             "A key that was lost, replaced or never registered signs nothing.",
         )
-    if held.keys.expires_on < now.day:
-        raise Refused(
-            "operators.credential.expired",
-            f"the key of {name} expired on {held.keys.expires_on}",
-            "Have a manager register new keys: `hpki operator rekey`.",
-        )
+    verify_current(held, name, now, about_keys=about_keys)
     if account.suspended(now.seq):
         raise Refused("operators.suspended", f"{name} is suspended")
     return account

@@ -55,6 +55,11 @@ def statements_about(tx: Transaction, object_id: str, kind: str) -> list[Stateme
     return list(tx.exec(query.order_by(col(Statement.seq).desc())))
 
 
+def newest_statement(tx: Transaction) -> Statement | None:
+    """Return the statement that stands last."""
+    return tx.exec(select(Statement).order_by(col(Statement.seq).desc()).limit(1)).first()
+
+
 def acts_after(tx: Transaction, seq: int) -> list[Statement]:
     """Return the statements about acts of the register after a position, in order."""
     query = (

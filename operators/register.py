@@ -46,6 +46,10 @@ class Register:
         found = bisect_left(self.heads, seq, key=lambda head: head.seq)
         return self.heads[found - 1] if found else START
 
+    def head_from(self, seq: int) -> Head:
+        """Return the entry of the first act at or after a position."""
+        return self.heads[bisect_left(self.heads, seq, key=lambda head: head.seq)]
+
     def account(self, operator_id: str) -> Account:
         """Return a person's account, or raise ``NotFound``."""
         found = self.accounts.get(operator_id)
@@ -66,14 +70,17 @@ class Register:
         """Return who may act in the role then, by name."""
         return [name for name in sorted(self.accounts) if role in self.roles(name, at)]
 
-    def verify_statement(self, statement: SignedStatement, at: Moment) -> Signature:
+    def verify_statement(
+        self, statement: SignedStatement, at: Moment, *, about_keys: bool = False
+    ) -> Signature:
         """Return who signed the statement that stands at the position, in which role.
 
         Raises ``Refused`` for a key unknown, ended, lost or expired then, a bad signature, a
-        person suspended, a role not held, another site, or another register than it claims.
+        person suspended, a role not held, another site, or another register than it claims. An
+        expired key still signs ``about_keys``: else a site whose keys expired together were dead.
         """
         account, held = self._signer(statement)
-        _verify_current(held, account.operator_id, at)
+        verify_current(held, account.operator_id, at, about_keys=about_keys)
         verify_signed(statement, p256_key(held.keys.signing_key), account.operator_id)
         self._verify_stand(statement, at)
         if account.suspended(at.seq):
@@ -94,7 +101,8 @@ class Register:
         if isinstance(act, SetUp):
             self._set_up(act, statements, at)
         else:
-            signed = [self.verify_statement(one, at) for one in statements]
+            keys = isinstance(act, acts.ABOUT_KEYS)
+            signed = [self.verify_statement(one, at, about_keys=keys) for one in statements]
             self.verify_act(act, signed, at)
             self._take(act, at)
         self.heads.append(head)
@@ -109,7 +117,7 @@ class Register:
         elif not isinstance(act, acts.SiteAct):
             account = self.account(act.operator)
             _verify_fits(act, account, at.day)
-            held = account.roles_at(at)
+            held = account.unended(at.day)  # a substitution still to come, too
         if isinstance(act, acts.Rekey):
             self._verify_new_keys(act.keys, act.operator)
         if isinstance(act, acts.Substitute) and act.role not in self.account(act.absent).roles_at(
@@ -286,8 +294,13 @@ def _verify_grant(roles: Sequence[Role], account: Account, day: date) -> None:
         )
 
 
-def _verify_current(held: HeldKeys, operator_id: str, at: Moment) -> None:
-    """Raise ``Refused`` unless the keys count at that position and day."""
+def verify_current(
+    held: HeldKeys, operator_id: str, at: Moment, *, about_keys: bool = False
+) -> None:
+    """Raise ``Refused`` unless the keys count at that position and day.
+
+    Whether they have expired does not matter ``about_keys``.
+    """
     if held.lost_seq is not None and not held.covers(at.seq):
         raise Refused(
             "operators.credential.lost",
@@ -299,7 +312,7 @@ def _verify_current(held: HeldKeys, operator_id: str, at: Moment) -> None:
             "operators.statement.credential",
             f"the key of {operator_id} was not valid at entry {at.seq}",
         )
-    if held.keys.expires_on < at.day:
+    if held.keys.expires_on < at.day and not about_keys:
         raise Refused(
             "operators.credential.expired",
             f"the key of {operator_id} expired on {held.keys.expires_on}",

@@ -145,7 +145,8 @@ class Staff:
         signed = []
         for signer in signers:
             role = _signing_role(register, signer, act, now)
-            self.directory.verify_may_act(tx, signer, role)
+            about_keys = isinstance(act, acts.ABOUT_KEYS)
+            self.directory.verify_may_act(tx, signer, role, about_keys=about_keys)
             signed.append((signer, role))
         together = [Signature(one.operator_id, role) for one, role in signed]
         register.verify_act(act, together, now)
@@ -222,15 +223,17 @@ def _signing_role(
     """Return the role in which the signer signs the act."""
     name = signer.operator_id
     if isinstance(act, acts.Loss | acts.Rekey) and name == act.operator:
-        verify_key(register, signer, now)
+        verify_key(register, signer, now, about_keys=True)
         held = register.roles(name, now)
         return next((role for role in (*MANAGERS, *sorted(held)) if role in held), Role.HELPDESK)
-    return _office_of(register, signer, now)
+    return _office_of(register, signer, now, about_keys=isinstance(act, acts.ABOUT_KEYS))
 
 
-def _office_of(register: Register, signer: Signer, now: Moment) -> Role:
+def _office_of(
+    register: Register, signer: Signer, now: Moment, *, about_keys: bool = False
+) -> Role:
     """Return the manager's role that the signer holds now, or raise ``Refused``."""
-    verify_key(register, signer, now)
+    verify_key(register, signer, now, about_keys=about_keys)
     return _office(register.roles(signer.operator_id, now), signer.operator_id)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -121,6 +122,12 @@ class RevocationDesk:
                 "ra.revoke.ground",
                 f"{entry.code} is no emergency",
                 "Let an IA operator execute it: --executor NAME instead of --emergency.",
+            )
+        if not re.fullmatch("[A-Z][A-Z_]{0,15}", request.channel):
+            raise InvalidInput(
+                "ra.revoke.channel",
+                "the channel is one word in capitals: it enters the trail, which keeps no values",
+                "Give TELEPHONE, FORM or NOTICE; numbers and names belong into the evidence.",
             )
         row = self._request(affected, request, officer)
         with self.store.read() as tx:

@@ -114,7 +114,7 @@ def show(
     card: Annotated[str, typer.Argument(help="A card's number (chip serial).")],
     as_json: options.Json = False,
 ) -> None:
-    """Show a card: its order, certificates, and the journal of its run.
+    """Show a card: order, certificates, journal of its run.
 
     Example: hpki card show 0a1b2c3d4e5f6071
     """

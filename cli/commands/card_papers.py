@@ -32,11 +32,11 @@ def disclose_pins(
         Path | None, typer.Option(help="Write the PINs to this new file, for you alone (0600).")
     ] = None,
 ) -> None:
-    """Open a card's PIN envelope for a letter, approved by a manager.
+    """Open a card's PIN envelope, approved by a manager.
 
-    You are a PIN operator. Both sign, and the trail says so before the envelope opens. Neither of
-    you made the card or holds it.
-    The PINs come on a terminal or into --out, and nowhere else; never read them out by telephone.
+    It is for a letter. You are a PIN operator. Both sign, and the trail says so before the envelope
+    opens. Neither of you made the card or holds it. The PINs come on a terminal or into --out, and
+    nowhere else; never read them out by telephone.
 
     Example: hpki card disclose-pins 0a1b2c3d4e5f6071 --reason LETTER_LOST --operator hara
     --approver tani --out pins.txt
@@ -88,10 +88,10 @@ def destroy(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Enter that a card was destroyed, for good, before a witness.
+    """Enter that a card was destroyed before a witness.
 
-    Nothing on it may live: revoke it first. A run that broke on it ends; where no certificate was
-    reserved on it the order goes on another card. Its PIN envelopes go with it.
+    It is for good. Nothing on it may live: revoke it first. A run that broke on it ends; where no
+    certificate was reserved on it the order goes on another card. Its PIN envelopes go with it.
 
     Example: hpki card destroy 0a1b2c3d4e5f6071 --reason FAULTY --operator fujita --witness mori
     --confirm 6071
@@ -104,6 +104,8 @@ def destroy(
     doomed = services.destruction.find(card.lower())
     show_record(_row(doomed), as_json=as_json)
     if dry_run:
+        if doomed.living:
+            say(f"its certificates live: revoke it first, `hpki revoke {card}`", "yellow")
         return
     confirm_digits(doomed.confirmation, confirm)
     destroying, seeing = services.signer(operator), services.signer(witness)

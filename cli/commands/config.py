@@ -46,7 +46,7 @@ def parameters(as_json: options.Json = False) -> None:
     """Show the numbers of the rules: in force, as shipped, how firm.
 
     A site sets its own under [parameters] in hpki.toml; `hpki config approve` brings them into
-    force.
+    force. --json has the source of each too.
 
     Example: hpki config parameters
     """
@@ -69,7 +69,7 @@ def parameters(as_json: options.Json = False) -> None:
         }
         for one in shipped_parameters()
     ]
-    columns = ("parameter", "value", "shipped", "unit", "firm", "source")
+    columns = ("parameter", "value", "shipped", "unit", "firm")
     show_rows(rows, columns, as_json=as_json)
 
 
@@ -105,7 +105,8 @@ def approve(
         {"changed": name, "approved": before.get(_key(name)), "value": after.get(_key(name))}
         for name in changed
     ]
-    show_rows(rows, ("changed", "approved", "value"), as_json=as_json)
+    if rows or as_json:
+        show_rows(rows, ("changed", "approved", "value"), as_json=as_json)
     if not changed:
         say("everything is approved as it is")
     if dry_run or not changed:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import options
+
+if TYPE_CHECKING:
+    from cli.wiring import Services
+    from operators.evidence.export import Exports
+    from operators.statements import Signer
 
 app = typer.Typer()
 
@@ -34,16 +39,14 @@ def export(
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Export trail, signed statements, anchors and keys, for an auditor.
+    """Export trail, statements, anchors and keys, for an auditor.
 
     The folder verifies elsewhere with `hpki audit verify --export`. Its README.txt says how to
     check it by hand. For AUDITOR and LOG_REVIEWER; it is entered as LOG.EXPORT.
 
     Example: hpki audit export --out /media/auditor/export --operator hoshino
     """
-    from cli.commands.trail import anchor_key
     from cli.output import show_record
-    from cli.progress import bars
     from operators.evidence.export import Exports
 
     services = options.services()
@@ -53,6 +56,17 @@ def export(
         row = exports.statement(statement, out, signer)
         show_record({"statement": row.id, "seq": row.seq, "output": out}, as_json=as_json)
         return
+    record = _export_all(services, exports, out, signer, sign=sign)
+    show_record({**record, "output": out}, as_json=as_json)
+
+
+def _export_all(
+    services: Services, exports: Exports, out: Path, signer: Signer, *, sign: bool
+) -> dict[str, object]:
+    """Export everything, and return what the manifest says in short."""
+    from cli.evidence import anchor_key
+    from cli.progress import bars
+
     key = anchor_key(services) if sign else None
     with bars() as shown:
         task = shown.start("entries", 0)
@@ -60,8 +74,7 @@ def export(
             out, signer, key, lambda done, total: shown.reach(task, done, total)
         )
     shown_fields = ("site_id", "last_seq", "head_hash", "entries", "statements", "anchors", "setup")
-    record = {name: getattr(manifest, name) for name in shown_fields}
-    show_record({**record, "output": out}, as_json=as_json)
+    return {name: getattr(manifest, name) for name in shown_fields}
 
 
 @app.command()
@@ -75,9 +88,10 @@ def review(
     yes: options.Yes = False,
     as_json: options.Json = False,
 ) -> None:
-    """Review the trail, compare the rows with it, and sign the result.
+    """Review trail and rows for a month, and sign the result.
 
-    The LOG_REVIEWER signs the record; it stands with the note in the site's reports/.
+    Trail, statements and anchors are verified, the rows compared with them. The LOG_REVIEWER signs
+    the record; it stands with the note in the site's reports/.
 
     Example: hpki audit review --month 2026-10 --note "no differences" --operator hoshino
     """
@@ -94,7 +108,7 @@ def review(
     services = options.services()
     signer = services.signer(operator)
     found = make_review(services, month or last_month(), text)
-    if not as_json:
+    if found.found and not as_json:
         show_rows(review_rows(found), ("severity", "code", "seq", "text"), as_json=False)
     say(
         f"{found.period}: {sum(found.counts.values())} entries, {len(found.found)} differences",
@@ -119,7 +133,7 @@ def report(
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="Of the file.")] = Format.HTML,
 ) -> None:
-    """Report on the trail for a time, and on whether it verifies.
+    """Report on the trail for a time, and whether it verifies.
 
     The month before this one, if no days are given.
 
@@ -127,11 +141,19 @@ def report(
     """
     from cli.evidence import day_of, last_month, make_report, month_of, write_report
     from cli.output import refuse_existing, say
+    from pki.errors import InvalidInput
 
     services = options.services(anchored=False)
     refuse_existing(out)
     first, last = month_of(last_month())
-    made = make_report(services, day_of(since, first), day_of(until, last))
+    first, last = day_of(since, first), day_of(until, last)
+    if first > last:
+        raise InvalidInput(
+            "cli.audit.period",
+            f"{first} is later than {last}",
+            "Give both, --since and --until: without them it is the month before this one.",
+        )
+    made = make_report(services, first, last)
     write_report(services, made, form.value, out)
     say(made.verdict or "the trail is whole", "red" if made.verdict else "green")
 

@@ -24,14 +24,25 @@ def revocations(
 ) -> None:
     """List revocation requests, oldest first.
 
+    DUE: an emergency that waits for its review, by `hpki ra review-revocation`.
+
     Example: hpki ra revocations --unreviewed
     """
     from cli.output import show_rows
 
     services = options.services()
     rows = [_request(one) for one in services.desk.requests(unreviewed=unreviewed)]
-    columns = ("request", "application", "ground", "state", "requested_at", "emergency", "review")
+    columns = ("request", "application", "ground", "requested_at", "review")
+    if not as_json:
+        for row in rows:
+            row["review"] = row["review"] or ("DUE" if _is_due(row) else None)
     show_rows(rows, columns, as_json=as_json)
+
+
+def _is_due(row: dict[str, Any]) -> bool:
+    from ra.records import RequestState
+
+    return bool(row["emergency"]) and row["state"] == RequestState.EXECUTED.value
 
 
 @app.command("review-revocation")
@@ -41,10 +52,10 @@ def review_revocation(
     note: Annotated[str, typer.Option(help="What was looked at; kept with the request.")],
     operator: options.Operator,
 ) -> None:
-    """Review an emergency that another person carried out, once.
+    """Review an emergency that another person carried out.
 
-    You are a revocation officer or an RA manager, and sign. The revocation is final even if you
-    dispute it.
+    Once. You are a revocation officer or an RA manager, and sign. The revocation is final even if
+    you dispute it.
 
     Example: hpki ra review-revocation R-0a1b2c3d4e5f6071 --verdict CONFIRMED
     --note "call record heard" --operator tani
@@ -69,10 +80,11 @@ def erase(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
 ) -> None:
-    """Erase a person's values from a file whose time is over, for good.
+    """Erase a person's values from a file, for good.
 
-    You are an RA manager, and both of you sign. Certificates stay: they are records kept by law.
-    The trail and every statement still verify: they hold digests, whose salt goes too.
+    Its time of keeping is over. You are an RA manager, and both of you sign. Certificates stay:
+    they are records kept by law. The trail and every statement still verify: they hold digests,
+    whose salt goes too.
 
     Example: hpki ra erase T2026-0007 --reason RETENTION_OVER --operator tani --witness sakurai
     --confirm 1234

@@ -30,10 +30,7 @@ def list_operators(as_json: options.Json = False) -> None:
     services = options.services()
     with services.store.read() as tx:
         seq = services.directory.now(tx).seq
-    rows = [
-        _summary(*one, seq=seq, words=options.current.lang == "ja" and not as_json)
-        for one in services.staff.everyone()
-    ]
+    rows = [_summary(*one, seq=seq, words=not as_json) for one in services.staff.everyone()]
     columns = ("operator", "full_name", "roles", "state", "key_expires", "office")
     show_rows(rows, columns, as_json=as_json)
 
@@ -71,7 +68,7 @@ def show(
         verify_identity(identity, name, account.person)
     aside = KeyFiles(services.site, name).put_aside(account.keys[-1].credential)
     record = {
-        **_summary(row, account, roles, seq=seq, words=False),
+        **_summary(row, account, roles, seq=seq, words=not as_json),
         "birth_date": str(row.birth_date) if row.birth_date else None,
         "external": account.external,
         "since": account.since_seq,
@@ -92,14 +89,15 @@ def plan(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show which work cannot be done, and what stops in whose absence.
+    """Show what cannot be done, and what stops in whose absence.
 
-    The first line is work that nobody can do now, everybody present. Persons who are suspended
-    hold no role meanwhile.
+    The first line is work that nobody can do now, everybody present. Who is suspended, or has no
+    key that counts, does none meanwhile.
 
     Example: hpki operator plan --absent aoki --absent endo
     """
     from cli.output import show_json, show_record, show_rows
+    from cli.words import phrase
     from operators.plan import plan as make_plan
     from operators.plan import stopped
 
@@ -122,7 +120,8 @@ def plan(
         )
         return
     show_record(_told(facts), as_json=False)
-    rows = [{"absent": "-", "work": _work_words(made.impossible)}]
+    nobody = phrase("nobody", options.current.lang)
+    rows = [{"absent": nobody, "work": _work_words(made.impossible)}]
     if away:
         rows.append({"absent": ", ".join(away), "work": _work_words(together)})
     else:
@@ -139,9 +138,19 @@ def work_that_stops(services: Services, name: str) -> str:
 
 
 def _people(services: Services) -> dict[str, frozenset[Role]]:
-    """Return all who have not left, with the roles they may act in now."""
-    everyone = services.staff.everyone()
-    return {row.id: roles for row, account, roles in everyone if account.left_seq is None}
+    """Return all who have not left, with the roles they can act in now: none without a key."""
+    with services.store.read() as tx:
+        now = services.directory.now(tx)
+
+    def can_sign(account: Account) -> bool:
+        keys = account.keys_at(now.seq)
+        return keys is not None and now.day <= keys.keys.expires_on
+
+    return {
+        row.id: roles if can_sign(account) else frozenset()
+        for row, account, roles in services.staff.everyone()
+        if account.left_seq is None
+    }
 
 
 def _work_words(codes: Sequence[str]) -> str:
@@ -170,30 +179,40 @@ def _table_facts(table: RoleTable, held: Collection[Collection[Role]]) -> dict[s
 
 
 def _told(facts: dict[str, Any]) -> dict[str, Any]:
+    from cli.words import phrase
+
     custodians = facts["custodians"]
+    numbers = (custodians["appointed"], custodians["wanted"], custodians["present"])
+    lang = options.current.lang
     return {
         "role_table": facts["role_table"],
         "dropped": [
             f"{' + '.join(one['roles'])} ({one['reason']})" for one in facts["dropped"]
-        ] or "-",
-        "custodians": f"{custodians['appointed']} of {custodians['wanted']} appointed, "
-        f"{custodians['present']} must be present",
+        ] or phrase("none", lang),
+        "custodians": phrase("custodians", lang, *numbers),
     }  # fmt: skip
 
 
 def _summary(
     row: Operator, account: Account, roles: Collection[Role], *, seq: int, words: bool
 ) -> dict[str, Any]:
+    from cli.words import phrase
     from policies.roles import japanese_name
 
+    lang = options.current.lang
     state = "SUSPENDED" if account.suspended(seq) else "ACTIVE"
+    state = "LEFT" if account.left_seq is not None else state
     keys = account.keys_at(seq)
+    expires = str(keys.keys.expires_on) if keys is not None else None
+    if words and expires is None and state != "LEFT":
+        expires = phrase("no_key", lang)
+    japanese = words and lang == "ja"
     return {
         "operator": row.id,
         "full_name": row.full_name,
-        "roles": [japanese_name(one) if words else one.value for one in sorted(roles)],
-        "state": "LEFT" if account.left_seq is not None else state,
-        "key_expires": str(keys.keys.expires_on) if keys is not None else None,
+        "roles": [japanese_name(one) if japanese else one.value for one in sorted(roles)],
+        "state": phrase(state, lang) if words else state,
+        "key_expires": expires,
         "office": account.office,
     }
 
@@ -220,14 +239,28 @@ def _held(held: HeldRole) -> dict[str, Any]:
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:
     """Return the record with what it nests in words, and without what is not there."""
-    return {key: _words(value) for key, value in record.items() if value not in (None, "", [])}
+    told = {key: value for key, value in record.items() if value not in (None, "", [])}
+    return {
+        key: _phrase(key, value) if key in ("since", "left") else _words(value)
+        for key, value in told.items()
+    }
 
 
 def _words(value: object) -> object:
+    """Return several things one below the other, each in words."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_words(one)}" for key, one in value.items() if one is not None)
-    if isinstance(value, list):
-        return "; ".join(str(_words(one)) for one in value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
+        comma = "、" if options.current.lang == "ja" else ", "
+        return comma.join(_phrase(key, one) for key, one in value.items() if one is not None)
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "\n".join(str(_words(one)) for one in value)
     return value
+
+
+def _phrase(key: str, value: object) -> str:
+    from cli.words import phrase
+    from policies.roles import Role, japanese_name
+
+    lang = options.current.lang
+    if key == "role" and lang == "ja":
+        value = f"{japanese_name(Role(str(value)))}（{value}）"
+    return phrase(key, lang, value)

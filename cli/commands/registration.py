@@ -31,7 +31,7 @@ def import_list(
     encoding: Annotated[str, typer.Option(help="utf-8 or cp932.")] = "utf-8",
     as_json: options.Json = False,
 ) -> None:
-    """Import a list of applications, each row with its verdict.
+    """Import a list of applications, with verdicts.
 
     A bad row stops nothing: it is shown on stdout and, with --rejects, written to a file that can
     be corrected and imported. The exit status is 0 even if every row is rejected; a file that
@@ -83,7 +83,7 @@ def list_applications(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """List applications; --search finds a caller by name or licence.
+    """List applications; --search finds a caller.
 
     Example: hpki ra list --search 前田
     """
@@ -187,7 +187,7 @@ def examine(
     yes: options.Yes = False,
     as_json: options.Json = False,
 ) -> None:
-    """Record the examination's checks and sign the file as seen.
+    """Record the checks and sign the file as seen.
 
     Each check is recorded as OK by its channel's usual method unless --fail names it. Of several
     applications one that is refused stops no other; the exit status is then 3.

@@ -90,6 +90,8 @@ def revoke(
         try:
             revoked = services.desk.revoke(one, request, officer, second)
             say(f"{one.carrier_id}: {len(revoked)} certificates revoked", "bold")
+            if emergency:
+                say("next: another person reviews it, see `hpki ra revocations --unreviewed`")
         except HpkiError as error:
             if len(hit) == 1:
                 raise

@@ -252,7 +252,8 @@ def rekey(name: _Name, operator: options.Operator, co_operator: options.CoOperat
     if undone:
         say(f"an earlier change of {name}'s keys had broken off and was undone", "yellow")
     say(f"{name}: new key {newest_credential(services, name)} from entry {seq} on")
-    say(f"the old key files are put aside as operators/{name}.….{old[:16]}.pem")
+    aside = " and ".join(f"operators/{name}.{part}.{old[:16]}.pem" for part in ("sign", "seal"))
+    say(f"the old key files are put aside as {aside}")
 
 
 @app.command()
@@ -265,10 +266,11 @@ def lost(
     co_operator: options.CoOperator = None,
     yes: options.Yes = False,
 ) -> None:
-    """Report that a person's keys are lost or in wrong hands, for good.
+    """Report a person's keys lost or in wrong hands, for good.
 
     A manager reports it, or the person. Whatever the key signs later in the trail is refused,
-    whatever time it claims; what it signed before stays good.
+    whatever time it claims; what it signed before stays good. Says what stops until
+    `hpki operator rekey`.
 
     Example: hpki operator lost yamada --operator tani
     """
@@ -287,11 +289,14 @@ def lost(
     signers = signers_of(services, operator, co_operator)
     with services.store.read() as tx:
         services.staff.verify_may_decide(tx, act, signers)
+    stops = people.work_that_stops(services, name)
+    if stops:
+        say(f"what stops until {name} has new keys: {stops}", "yellow")
     confirm(f"report the key {act.credential} of {name} lost, for good?", yes)
     seq = decide(services, act, signers)
     say(f"{name}: the key {act.credential} is worth nothing after entry {seq}", "bold")
     say(f"next: new keys with a new passphrase, `hpki operator rekey {name} --operator MANAGER`;")
-    say("and look at what was signed since it was last seen: "
+    say("and look at what was signed since the key was last in safe hands: "
         f"`hpki audit search --person {name}`")  # fmt: skip
 
 

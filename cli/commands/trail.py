@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     from audit.anchor import Anchor
     from audit.chain import Head
     from audit.records import TrailEntry
@@ -70,12 +68,25 @@ def verify(
     if export is not None or setup is not None:
         _verify_export(export, setup, heads, files, as_json=as_json)
         return
-    from audit.anchor import verify_anchor, verify_site
     from cli.evidence import prove_statements, warn_if_unreviewed
     from cli.output import say, show_record
-    from cli.progress import bars
 
     services = options.services(anchored=False)
+    record = _verify_store(services, heads, files)
+    if statements:
+        record["statements"] = prove_statements(services)
+    show_record(record, as_json=as_json)
+    say(f"the trail is whole: {record['seq']} entries", "green")
+    warn_if_unreviewed(services)
+
+
+def _verify_store(
+    services: Services, heads: Sequence[Head], files: Sequence[Anchor]
+) -> dict[str, object]:
+    """Verify the chain and all anchors, the site's own and those given; return the head."""
+    from audit.anchor import verify_anchor, verify_site
+    from cli.progress import bars
+
     with services.store.read() as tx:
         site_id, _ = services.trail.site(tx)
         stored = services.anchors.all(tx)
@@ -90,12 +101,7 @@ def verify(
     for file in files:
         verify_anchor(file, site_id, keys)
         services.anchors.verify_time_stamp(file)
-    record = {"seq": head.seq, "head": f"{head.seq}:{head.hash}", "anchors": len(stored)}
-    if statements:
-        record["statements"] = prove_statements(services)
-    show_record(record, as_json=as_json)
-    say(f"the trail is whole: {head.seq} entries", "green")
-    warn_if_unreviewed(services)
+    return {"seq": head.seq, "head": f"{head.seq}:{head.hash}", "anchors": len(stored)}
 
 
 def _verify_export(
@@ -152,7 +158,8 @@ def show(
         limit = min(last - first + 1, 10000)
     services = options.services(anchored=False)
     found = services.trail.search(Criteria(code=_known(code)), first - 1, limit)
-    _show_entries([entry for entry in found if entry.seq <= last], as_json=as_json)
+    shown = [entry for entry in found if entry.seq <= last]
+    _show_entries(shown, limit if entries is None else None, as_json=as_json)
 
 
 @app.command()
@@ -192,7 +199,7 @@ def search(
         until=_start_of(until) + timedelta(days=1) if until else None,
     )
     services = options.services(anchored=False)
-    _show_entries(services.trail.search(wanted, after, limit), as_json=as_json)
+    _show_entries(services.trail.search(wanted, after, limit), limit, as_json=as_json)
 
 
 @app.command("anchor")
@@ -206,7 +213,10 @@ def make_anchor(
     out: Annotated[Path | None, typer.Option(help="Write the anchor to this file as well.")] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Sign the trail's head as an anchor, for every folder of anchors.
+    """Sign the trail's head as an anchor, and write it out.
+
+    It goes to the site's anchors/ and to every folder under [anchors] in hpki.toml. --json has
+    its SHA-256 too.
 
     Example: hpki audit anchor --due
     """
@@ -228,7 +238,7 @@ def make_anchor(
         say("no anchor is due")
     if out is not None and done:
         write_output(out, done[-1].file_octets())
-    columns = ("seq", "time", "sha256", "file", "time_stamp")
+    columns = ("seq", "time", "file", "time_stamp")
     show_rows([_anchor_row(one) for one in done], columns, as_json=as_json)
 
 
@@ -238,10 +248,11 @@ def clock_step(
     co_operator: Annotated[str, typer.Option(help="A second manager, who signs too.")],
     yes: options.Yes = False,
 ) -> None:
-    """Let the trail go on where its newest entries claim a later time.
+    """Let the trail go on after the clock was set back.
 
-    Only after the clock was compared with a trusted one: what was entered under the wrong time
-    keeps it, and the step stands in the trail for ever, signed by two managers.
+    Its newest entries then claim a later time than now. Only after the clock was compared with a
+    trusted one: what was entered under the wrong time keeps it, and the step stands in the trail
+    for ever, signed by two managers.
 
     Example: hpki audit clock-step --operator sakurai --co-operator mori
     """
@@ -258,6 +269,7 @@ def clock_step(
 
 def _new_anchor(services: Services) -> Anchor:
     """Make, stamp and deliver one; raises ``Unavailable`` where it stands without its stamp."""
+    from cli.evidence import anchor_key
     from pki.errors import HpkiError, Unavailable
 
     anchor = services.anchors.make(anchor_key(services))
@@ -276,19 +288,6 @@ def _new_anchor(services: Services) -> Anchor:
             failure.hint,
         )
     return anchor
-
-
-def anchor_key(services: Services) -> ec.EllipticCurvePrivateKey:
-    """Open the key that signs anchors."""
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    from cli.wiring import ANCHOR_LABEL
-    from pki.errors import InvalidInput
-
-    key = services.anchor_keys.open(ANCHOR_LABEL)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise InvalidInput("cli.anchor.key", "the anchor key is not P-256")
-    return key
 
 
 def _stamp_missing(services: Services) -> list[Anchor]:
@@ -319,7 +318,7 @@ def _given_anchors(texts: Sequence[str]) -> tuple[list[Head], list[Anchor]]:
     from audit.anchor_files import read_anchor_file
     from audit.chain import parse_anchor
 
-    files = [Path(text) for text in texts if "/" in text or Path(text).exists()]
+    files = [Path(text) for text in texts if text.endswith(".json") or Path(text).exists()]
     heads = [parse_anchor(text) for text in texts if Path(text) not in files]
     return heads, [read_anchor_file(path) for path in files]
 
@@ -344,7 +343,9 @@ def _range(text: str) -> tuple[int, int]:
         )
     if not 0 < int(numbers[0]) <= int(numbers[1]):
         raise InvalidInput(
-            "cli.audit.range", f"{text!r} is no range", "The first entry has position 1."
+            "cli.audit.range",
+            f"{text!r} is no range",
+            "Positions begin at 1; the last is not before the first.",
         )
     return int(numbers[0]), int(numbers[1])
 
@@ -367,10 +368,11 @@ def _start_of(text: str) -> datetime:
         ) from None
 
 
-def _show_entries(entries: Sequence[TrailEntry], *, as_json: bool) -> None:
+def _show_entries(entries: Sequence[TrailEntry], limit: int | None, *, as_json: bool) -> None:
+    """Show entries, and say where a limit may have cut them off."""
     import json
 
-    from cli.output import show_rows
+    from cli.output import say, show_rows
 
     rows = [
         {
@@ -386,4 +388,11 @@ def _show_entries(entries: Sequence[TrailEntry], *, as_json: bool) -> None:
         for entry in entries
     ]
     columns = ("seq", "time", "code", "outcome", "actor", "object")
+    if not as_json:
+        for row in rows:
+            row["actor"] = ", ".join(str(row[one]) for one in ("actor", "co_actor") if row[one])
     show_rows(rows, columns, as_json=as_json)
+    if len(rows) == limit:
+        say(f"there may be more: go on with --after {rows[-1]['seq']}", "yellow")
+    elif not rows:
+        say("no entry fits")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from operators.evidence.manifest import FileNote
 from pki.errors import Conflict, Unavailable
+from store.files import sync_folder
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def drafted(target: Path) -> Iterator[Draft]:
             draft.mkdir(mode=0o700)
             yield Draft(draft)
             draft.rename(target)
-            _sync(target.absolute().parent)
+            sync_folder(target.absolute().parent)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
@@ -60,11 +61,3 @@ def drafted(target: Path) -> Iterator[Draft]:
             f"{target} cannot be written: {error.strerror}",
             "Make room or mend the folder; nothing was left there.",
         ) from None
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

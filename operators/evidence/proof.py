@@ -105,9 +105,12 @@ def verify_stated(
 
 
 def verify_after(entry: Entry, statement: Kept, stands: Callable[[Head], bool]) -> None:
-    """Raise ``Refused`` unless the trail before the statement is the one its signer saw."""
+    """Raise ``Refused`` unless the statement stands where it was signed: next after what was seen.
+
+    Nothing can be put in before it any more, as a lost key's owner would before the loss.
+    """
     after = parse_anchor(statement.signed.field("after"))
-    if after.seq >= entry.head.seq or not stands(after):
+    if after.seq != entry.head.seq - 1 or not stands(after):
         raise Refused(
             "operators.statement.position",
             f"the trail before the statement {statement.id} is not the one its signer saw",

@@ -59,7 +59,7 @@ def test_an_export_is_verified_without_a_site(shell: Terminal, tmp_path: Path) -
     outsider.refused("operators.setup.pin", 3, "audit", "verify", *given[:2], "--setup", "a" * 64)
     outsider.refused("cli.audit.setup", 2, "audit", "verify", *given[:2], "--setup", "abc")
     outsider.refused("cli.audit.setup", 2, "audit", "verify", "--setup", setup)
-    outsider.refused("operators.export.file", 4, "audit", "verify", "--export", tmp_path / "none")
+    outsider.refused("cli.audit.export", 4, "audit", "verify", "--export", tmp_path / "none")
     error_line(
         shell.run("audit", "export", "--out", out, "--operator", "kansa", status=5).err,
         "operators.export.exists",

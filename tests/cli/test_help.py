@@ -110,6 +110,12 @@ def test_each_line_of_help_is_whole_in_the_list(path: tuple[str, ...]) -> None:
     assert first.endswith(".")
 
 
+@pytest.mark.parametrize("path", [path for path in EVERYTHING if path not in LEAVES], ids=named)
+def test_no_line_in_the_list_is_cut_at_80_columns(path: tuple[str, ...]) -> None:
+    said = CliRunner(env={"COLUMNS": "80"}).invoke(app, [*path, "--help"])
+    assert [line for line in said.stdout.splitlines()[1:] if line.endswith("...")] == []
+
+
 def test_secrets_are_no_arguments() -> None:
     for path, command in LEAVES.items():
         for parameter in command.params:

@@ -27,7 +27,7 @@ class TestKeys:
     def test_new_keys_replace_old_ones_and_lose_none(self, own: Terminal) -> None:
         files, old = people_files(own.site), person(own, "fujita")["keys"][0]["credential"]
         done = own.run("operator", "rekey", "fujita", *SAKURAI, "--co-operator", "fujita")
-        assert f"put aside as operators/fujita.….{old[:16]}.pem" in done.err
+        assert f"operators/fujita.sign.{old[:16]}.pem" in done.err
         first, second = person(own, "fujita")["keys"]
         assert (first["until"], second["until"], first["lost"]) == (second["from"], None, None)
         aside = people_files(own.site)
@@ -37,7 +37,7 @@ class TestKeys:
         assert aside[f"secrets/operators/fujita.{old[:16]}"] == files["secrets/operators/fujita"]
         assert len(aside) == len(files) + 3
         own.run("crl", "due", "--operator", "fujita")
-        own.run("operator", "rekey", "fujita", *SAKURAI)
+        own.run("operator", "rekey", "fujita", *BOTH)
         self.opens(own, f"fujita.seal.{old[:16]}")
         self.opens(own, f"fujita.seal.{second['credential'][:16]}")
         for path in (own.site / "operators").iterdir():
@@ -52,7 +52,7 @@ class TestKeys:
 
     def test_a_replaced_key_signs_nothing(self, own: Terminal) -> None:
         before = people_files(own.site)
-        own.run("operator", "rekey", "fujita", *SAKURAI)
+        own.run("operator", "rekey", "fujita", *BOTH)
         self.put(own, {name: octets for name, octets in before.items() if "fujita" in name})
         own.refused("operators.credential.unknown", 3, "crl", "due", "--operator", "fujita")
 
@@ -82,7 +82,7 @@ class TestKeys:
             name: octets for name, octets in people_files(own.site).items() if ".new" not in name
         }
         assert left == files
-        own.run("operator", "rekey", "fujita", *SAKURAI)
+        own.run("operator", "rekey", "fujita", *BOTH)
         own.run("crl", "due", "--operator", "fujita")
         assert person(own, "fujita")["key_files"] == ""
         self.opens(own, f"fujita.seal.{old[:16]}")
@@ -95,7 +95,6 @@ class TestKeys:
             ("operators.signatures", ("rekey", "sakurai", "--operator", "tani")),
             ("operators.separation", ("rekey", "fujita", *SAKURAI, "--co-operator", "sakurai")),
             ("operators.signatures", ("lost", "fujita", "--operator", "endo", "--yes")),
-            ("cli.confirm", ("lost", "fujita", *SAKURAI)),
         ],
     )
     def test_refusals_change_no_key(
@@ -103,11 +102,15 @@ class TestKeys:
     ) -> None:
         office.refused(code, 3, "operator", *given)
 
+    def test_a_loss_says_what_stops_before_it_asks(self, office: Terminal) -> None:
+        asked = office.run("operator", "lost", "fujita", *SAKURAI, status=3).err
+        assert asked.index("what stops until fujita has new keys") < asked.index("cli.confirm")
+
     def test_a_change_that_fails_at_the_end_leaves_the_old_keys(self, own: Terminal) -> None:
         files = people_files(own.site)
         aside = f"fujita.seal.{person(own, 'fujita')['keys'][0]['credential'][:16]}.pem"
         (own.site / "operators" / aside).mkdir()
-        own.refused("cli.operator.files", 6, "operator", "rekey", "fujita", *SAKURAI)
+        own.refused("cli.operator.files", 6, "operator", "rekey", "fujita", *BOTH)
         (own.site / "operators" / aside).rmdir()
         assert people_files(own.site) == files
         own.run("crl", "due", "--operator", "fujita")
@@ -122,12 +125,12 @@ class TestKeys:
         assert (row["keys"][0]["lost"], row["key_expires"]) == (seq, None)
         own.refused("operators.credential.unknown", 3, "crl", "due", "--operator", "fujita")
         own.refused("operators.loss", 5, "operator", "lost", "fujita", *SAKURAI, "--yes")
-        own.run("operator", "rekey", "fujita", *SAKURAI)
+        own.run("operator", "rekey", "fujita", *BOTH)
         own.run("crl", "due", "--operator", "fujita")
         own.run("audit", "verify")
 
     def test_the_person_reports_a_loss_and_an_old_key_may_be_lost(self, own: Terminal) -> None:
-        own.run("operator", "rekey", "fujita", *SAKURAI)
+        own.run("operator", "rekey", "fujita", *BOTH)
         first, second = (one["credential"] for one in person(own, "fujita")["keys"])
         lost = ("operator", "lost", "fujita", "--yes", "--operator", "fujita")
         own.refused("operators.loss", 5, *lost, "--credential", "0" * 32)

@@ -36,7 +36,7 @@ class TestPlan:
         assert (plan["absent"], plan["stopped"]) == ([], [])
         text = office.run("--lang", "ja", "operator", "plan").out
         assert "システムの保守" in text
-        assert "5 of 5 appointed, 3 must be present" in text
+        assert "任命5名（定数5名）、操作には3名の出席が必要" in text
 
     def test_several_away_at_once(self, office: Terminal) -> None:
         away = ("--absent", "kagi-ichi", "--absent", "kagi-futa", "--absent", "kagi-mitsu")

@@ -216,7 +216,7 @@ class Centre:
 
     def grant(self, name: str, *roles: Role) -> None:
         """Give a person roles."""
-        self.decide(Grant(operator=name, roles=roles), "kanri")
+        self.decide(Grant(operator=name, roles=roles), "kanri", "tachiai")
 
     def become_small(self) -> None:
         """Let the role table of a small centre be in force."""
@@ -227,7 +227,7 @@ class Centre:
         """Give a new person an account and roles."""
         member = Member(operator=name, person=identity(name).digest(), keys=self.make_keys(name))
         with self.store.begin() as tx:
-            signers = [self.signers[manager]]
+            signers = [self.signers[one] for one in (manager, "tachiai")]
             self.staff.decide(tx, Appoint(member=member), signers, identity(name))
             if roles:
                 self.staff.decide(tx, Grant(operator=name, roles=roles), signers)

@@ -136,7 +136,7 @@ def test_an_envelope_opens_with_the_pair_it_was_sealed_to(centre: Centre) -> Non
     (card,) = make_cards(centre, row(1))
     old = centre.sealing["ansho"]
     keys = centre.make_keys("ansho")
-    centre.decide(Rekey(operator="ansho", keys=keys), "kanri")
+    centre.decide(Rekey(operator="ansho", keys=keys), "kanri", "tachiai")
     with centre.store.read() as tx:
         (envelope,) = records.envelopes_of(tx, card)
         account = centre.directory.register(tx).account("ansho")

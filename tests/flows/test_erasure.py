@@ -96,7 +96,7 @@ def stay_in_office(centre: Centre, *names: str) -> None:
     for name in names:
         signer, sealing = KeySigner(name, p256()), p256()
         keys = prove_keys(signer, sealing.public_key(), SITE_ID, date(2060, 1, 1))
-        managers = ("kanri",) if name not in MANAGERS else [one for one in MANAGERS if one != name]
+        managers = [one for one in MANAGERS if one != name]
         centre.decide(Rekey(operator=name, keys=keys), *managers[:2])
         centre.signers[name], centre.sealing[name] = signer, sealing
 

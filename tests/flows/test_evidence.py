@@ -572,7 +572,7 @@ def lost(centre: Centre) -> str:
 
 
 def ended(centre: Centre) -> str:
-    centre.decide(End(operator="shonin", roles=(Role.RA_APPROVER,)), "kanri")
+    centre.decide(End(operator="shonin", roles=(Role.RA_APPROVER,)), "kanri", "tachiai")
     enter(centre, "shonin", Role.RA_APPROVER)
     return "operators.statement.role"
 
@@ -619,7 +619,10 @@ def an_act_under_another_code(centre: Centre) -> str:
     act = Grant(operator="shonin", roles=(Role.HELPDESK,))
     with centre.store.begin() as tx:
         event = Event("ROLE.REVOKE", "operator", "shonin", actor="kanri")
-        decisions = [(centre.signers["kanri"], act_decision(act, SITE_ID, Role.CA_MANAGER))]
+        decisions = [
+            (centre.signers[name], act_decision(act, SITE_ID, role))
+            for name, role in (("kanri", Role.CA_MANAGER), ("tachiai", Role.IA_MANAGER))
+        ]
         register = centre.directory.register(tx).head
         centre.directory.keep(tx, event, decisions, register, act_octets(act).decode())
     return "operators.statement.position"

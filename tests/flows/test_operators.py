@@ -146,13 +146,13 @@ REFUSED_ACTS: list[tuple[str, Act, tuple[str, ...]]] = [
     (
         "operators.role.conflict",
         acts.Grant(operator="uketsuke", roles=(Role.RA_APPROVER,)),
-        ("kanri",),
+        ("kanri", "tachiai"),
     ),
     ("operators.role.conflict", acts.Grant(operator="ansho", roles=(Role.AUDITOR,)), ("kanri",)),
     (
         "operators.role.conflict",
         acts.Grant(operator="toroku", roles=(Role.CARD_OPERATOR, Role.PIN_OPERATOR)),
-        ("kanri",),
+        ("kanri", "tachiai"),
     ),
     # one's own
     ("operators.grant.self", acts.Grant(operator="kanri", roles=(Role.IA_MANAGER,)), ("kanri",)),
@@ -160,6 +160,11 @@ REFUSED_ACTS: list[tuple[str, Act, tuple[str, ...]]] = [
     ("operators.grant.self", acts.Train(operator="kanri", course="OPS", on=EXPIRY), ("kanri",)),
     # by whom it may not be
     ("operators.signatures", acts.Grant(operator="ansho", roles=(Role.HELPDESK,)), ("shonin",)),
+    # one manager alone makes nobody who decides, and stops no other manager
+    ("operators.signatures", acts.Grant(operator="ansho", roles=(Role.RA_APPROVER,)), ("kanri",)),
+    ("operators.signatures", acts.Grant(operator="ansho", roles=(Role.RA_MANAGER,)), ("kanri",)),
+    ("operators.signatures", acts.End(operator="hakko", roles=(Role.IA_OPERATOR,)), ("kanri",)),
+    ("operators.signatures", acts.Suspend(operator="kanri"), ("toroku",)),
     ("operators.signatures", acts.Grant(operator="ansho", roles=(Role.ROOM_GUARD,)), ("toroku",)),
     ("operators.signatures", acts.End(operator="shonin", roles=(Role.RA_APPROVER,)), ("toroku",)),
     ("operators.signatures", acts.Suspend(operator="ansho"), ("kiroku",)),
@@ -358,7 +363,7 @@ def test_a_suspended_person_states_nothing(empty_centre: Centre) -> None:
 
 
 def test_a_suspended_manager_decides_nothing(empty_centre: Centre) -> None:
-    empty_centre.decide(acts.Suspend(operator="kanri"), "tachiai")
+    empty_centre.decide(acts.Suspend(operator="kanri"), "tachiai", "toroku")
     with pytest.raises(Refused):
         empty_centre.appoint("shinjin")
     empty_centre.decide(acts.Resume(operator="kanri"), "tachiai", "toroku")
@@ -445,6 +450,31 @@ def test_an_expired_key_signs_nothing(empty_centre: Centre) -> None:
     assert verify_kept(empty_centre, early) == "uketsuke"
     with empty_centre.store.read() as tx:
         assert empty_centre.directory.sealing_keys(tx, Role.PIN_OPERATOR) == []
+
+
+def test_keys_that_expired_together_are_replaced_by_two_managers(empty_centre: Centre) -> None:
+    """An expired key still signs for new ones, and reports a loss, and nothing else."""
+    centre = empty_centre
+    centre.pass_time(days=(EXPIRY - date(2026, 11, 21)).days + 1)
+    refused(Refused, "operators.credential.expired", lambda: centre.grant("ansho", Role.HELPDESK))
+    later = date(2033, 1, 1)
+    for name, signers in (("kanri", ("tachiai", "toroku")), ("tachiai", ("kanri", "toroku"))):
+        old = centre.signers[name]
+        new = KeySigner(name, p256())
+        keys = acts.prove_keys(new, p256().public_key(), SITE_ID, later)
+        rekey = acts.Rekey(operator=name, keys=keys)
+        for too_few in (signers[:1], (name,)):
+            with pytest.raises(Refused):
+                centre.decide(rekey, *too_few)
+        centre.decide(rekey, *signers)
+        assert old is centre.signers[name]
+        centre.signers[name] = new
+    centre.decide(
+        acts.Loss(operator="ansho", credential=credential_id(centre.signers["ansho"].public_key())),
+        "toroku",
+    )
+    centre.grant("ansho", Role.HELPDESK)
+    assert Role.HELPDESK in roles(forgotten(centre), "ansho")
 
 
 # --- statements ---

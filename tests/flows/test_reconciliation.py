@@ -406,7 +406,7 @@ def test_the_report_as_files(empty_centre: Centre) -> None:
         assert words in page, words
     assert "<script" not in page
     assert "&lt;script&gt;" in page
-    assert "完全" in trail_html(report_of(empty_centre), imprint).decode()
+    assert "異常なし" in trail_html(report_of(empty_centre), imprint).decode()
     tree = json.loads(trail_json(made, imprint))
     assert (tree["whole"], tree["since"], tree["entries"]) == (False, "2026-11-01", made.entries)
     assert tree["refusals"][0]["about"] == "revocation <script>=1"

@@ -338,7 +338,7 @@ def test_the_stock_gives_the_orders_own_card_first(centre: Centre) -> None:
 def test_without_a_pin_operator_no_key_is_certified(centre: Centre) -> None:
     (order,) = order_all(centre, row(1))
     card = blank_card(centre)
-    centre.decide(End(operator="ansho", roles=(OperatorRole.PIN_OPERATOR,)), "kanri")
+    centre.decide(End(operator="ansho", roles=(OperatorRole.PIN_OPERATOR,)), "kanri", "tachiai")
     refused(Refused, "card.pin.nobody", lambda: personalize(centre, order.id, card))
     assert certificates_on(centre, card) == []
     with centre.store.read() as tx:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
@@ -150,6 +151,11 @@ def test_a_store_of_the_first_schema_is_brought_forward(store_url: str) -> None:
         "auth": (("ee-auth",), True),
     }
     store.close()
+
+
+def test_the_newest_script_is_alembics_head() -> None:
+    scripts = ScriptDirectory.from_config(migrate._config())
+    assert migrate.newest_revision() == scripts.get_current_head()
 
 
 def test_an_empty_database_has_no_schema(store_url: str) -> None:

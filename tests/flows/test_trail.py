@@ -360,15 +360,13 @@ def test_search(empty_centre: Centre) -> None:
     assert [one.seq for one in trail.search(Criteria(), b, 2)] == [c, d]
 
 
-WRITERS, TRANSACTIONS = 8, 50
+WRITERS, TRANSACTIONS = 8, 30
 
 WRITER = """
 import sys
 from datetime import UTC, datetime
 from audit.trail import Event, Trail
-from store import migrate
 from store.database import Store
-from tests import tiers
 store = Store(sys.argv[1])
 trail = Trail(store, lambda: datetime(2026, 11, 21, 3, tzinfo=UTC), sys.argv[2])
 for number in range(int(sys.argv[3])):
