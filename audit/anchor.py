@@ -23,7 +23,7 @@ from pydantic import StringConstraints
 from audit.canonical import canonical_json, digest
 from audit.chain import START, Head
 from pki.errors import InvalidInput, Refused
-from pki.signing import verify_signature
+from pki.signing import key_id, spki_der, verify_signature
 from policies.schema import Strict, validate
 
 MAX_FILE_OCTETS = 64 * 1024
@@ -106,11 +106,6 @@ class Anchor:
         if self.time_stamp is not None:
             fields["time_stamp"] = base64.b64encode(self.time_stamp).decode()
         return canonical_json(fields) + b"\n"
-
-
-def key_id(public_key_der: bytes) -> str:
-    """Return the first 32 hexadecimal digits of the SHA-256 of the SubjectPublicKeyInfo."""
-    return digest(public_key_der)[:32]
 
 
 def parse_anchor_file(octets: bytes) -> Anchor:
@@ -220,5 +215,4 @@ def _der(pem: bytes) -> bytes:
     key = serialization.load_pem_public_key(pem)
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise ValueError("not P-256")
-    encoding, form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    return key.public_bytes(encoding, form)
+    return spki_der(key)

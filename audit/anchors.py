@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from audit import records
-from audit.anchor import Anchor, key_id, verify_anchors
+from audit.anchor import Anchor, verify_anchors
 from audit.anchor_files import newest_anchor_file, read_anchor_file, write_anchor_file
 from audit.canonical import canonical_json, digest
 from audit.chain import START, Head, broken, differs
@@ -23,7 +22,7 @@ from audit.records import AnchorRecord
 from audit.timestamps import TimeStamper
 from audit.trail import Event, Trail
 from pki.errors import Conflict, Unavailable
-from pki.signing import sign
+from pki.signing import key_id, sign, spki_der
 from pki.validity import rfc3339, whole_seconds
 from policies.parameters import Parameters
 from store.database import Transaction
@@ -64,9 +63,7 @@ class Anchors:
     def _signed(self, tx: Transaction, head: Head, key: ec.EllipticCurvePrivateKey) -> Anchor:
         site_id, _ = self.trail.site(tx)
         newest = records.newest_anchor(tx)
-        public_key = key.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        public_key = spki_der(key.public_key())
         body = canonical_json(
             {
                 "site_id": site_id,

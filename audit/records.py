@@ -183,14 +183,14 @@ def entry(tx: Transaction, seq: int) -> TrailEntry | None:
     return tx.exec(select(TrailEntry).where(TrailEntry.seq == seq)).one_or_none()
 
 
-def contents(tx: Transaction, after: int, limit: int) -> list[Row[Any]]:
+def contents(tx: Transaction, after: int, limit: int) -> Sequence[Sequence[Any]]:
     """Return columns of entries above ``after``, in order, as the database holds them.
 
     seq, body, hash, at (text on SQLite, a moment on PostgreSQL), code, outcome, actor, co_actor,
     object_type, object_id.
     """
     query = _CONTENT.where(_ENTRY.c.seq > after).limit(limit)
-    return list(tx.connection().execute(query).all())
+    return tx.connection().execute(query).all()
 
 
 def newest_of(tx: Transaction, codes: Collection[str], after: int = 0) -> int:

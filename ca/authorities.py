@@ -20,11 +20,9 @@ from operators.directory import Directory
 from operators.statements import Decision, StatementType
 from pki.errors import HpkiError, InvalidInput, Refused
 from policies.profiles import Profiles
+from policies.role_tables import FEWEST_PRESENT
 from policies.roles import Role
 from store.database import Transaction
-
-_LEAST_CUSTODIANS = 2
-"""Source: e-Signature Act art. 6 from memory; ETSI EN 319 411-1 6.5.1, 6.5.2."""
 
 _Proven = dict[tuple[str, str, str], dict[str, CaScript]]
 
@@ -130,7 +128,7 @@ class Authorities:
         names = {one["name"] for one in present}
         if (
             {one["statement"] for one in present} != set(signed)
-            or roles.count(Role.KEY_CUSTODIAN) < _LEAST_CUSTODIANS
+            or roles.count(Role.KEY_CUSTODIAN) < FEWEST_PRESENT
             or roles.count(Role.IA_MANAGER) != 1
             or len(names) != len(present)
         ):

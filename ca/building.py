@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
 from pki import extensions
 from pki.errors import InvalidInput
@@ -140,13 +139,6 @@ def twin_of(tbs_der: bytes, issuer_key: IssuerPublicKey, hash_name: HashName) ->
         return x509.load_der_x509_certificate(twin(tbs_der, issuer_key, hash_name))
     except ValueError as error:
         raise InvalidInput("ca.tbs", f"the stored bytes are no certificate: {error}") from None
-
-
-def spki_der(public_key: IssuerPublicKey) -> bytes:
-    """Return the SubjectPublicKeyInfo DER."""
-    return public_key.public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
 
 
 def _base(wanted: Wanted, issuer: x509.Name) -> x509.CertificateBuilder:

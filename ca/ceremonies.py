@@ -12,7 +12,7 @@ from audit.canonical import canonical_json
 from audit.trail import Event, Trail
 from ca import records
 from ca.authorities import consent, issuer_row
-from ca.building import Period, Wanted, spki_der, twin_of
+from ca.building import Period, Wanted, twin_of
 from ca.ceremony_file import CaScript, CeremonyScript, load_script
 from ca.issuance import Acting, Issuance, Prepared
 from ca.issuers import issuer_certificate, signing_hash
@@ -21,6 +21,7 @@ from keys.backend import KeySpec, PrivateKey
 from operators.directory import Directory
 from operators.statements import Signer
 from pki.errors import Conflict, Refused
+from pki.signing import spki_der
 from pki.validity import Clock, end_after_years, japan_date, rfc3339, whole_seconds
 from policies.roles import Role
 from policies.site import SiteKind, verify_demo_marks

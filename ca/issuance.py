@@ -24,7 +24,6 @@ from ca.building import (
     certificate_twin,
     issuer_facts,
     own_facts,
-    spki_der,
 )
 from ca.issuers import issuer_certificate, signing_hash
 from ca.records import Certificate, CertificateState, Issuer
@@ -34,7 +33,7 @@ from pki.findings import Severity
 from pki.names import text
 from pki.reading.certificate import read_certificate
 from pki.serials import Entropy, new_serial, serial_hex
-from pki.signing import assemble, sign, verify_signature
+from pki.signing import assemble, sign, spki_der, verify_signature
 from policies.lint.catalogue import check_certificate
 from policies.lint.check import JudgedCertificate
 from policies.profiles import CertificateProfile, Profiles, Purpose

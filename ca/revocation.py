@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from audit.canonical import digest
@@ -137,15 +138,15 @@ class Revocations:
 
 
 def verify_decided(directory: Directory, tx: Transaction, row: Certificate) -> None:
-    """Raise ``Refused`` unless an officer signed the revocation of the certificate's carrier."""
+    """Raise ``Refused`` unless an officer signed the revocation of the certificate's carrier.
+
+    The entry of its execution must name this certificate, this element of the list and the
+    statement: so neither a row put in nor one that points to another carrier will do.
+    """
     revocation = records.revocation_of(tx, row.id or 0)
     statement = tx.get(Statement, revocation.statement_id) if revocation else None
     if revocation is None or statement is None:
-        raise Refused(
-            "ca.revoke.unsigned",
-            f"nobody signed the revocation of {row.issuer_id}:{row.serial}",
-            "Keep the store as it is and call the auditor.",
-        )
+        raise _unsigned(row)
     signed = kept_statement(statement).signed
     emergency = signed.field("decision") == "REVOKE_AT_ONCE"
     order = RevocationOrder(
@@ -156,6 +157,32 @@ def verify_decided(directory: Directory, tx: Transaction, row: Certificate) -> N
         emergency,
     )
     directory.verify_kept(tx, statement.id, order.decision())
+    if not _executed(directory.trail, tx, row, revocation):
+        raise _unsigned(row)
+
+
+def _unsigned(row: Certificate) -> Refused:
+    return Refused(
+        "ca.revoke.unsigned",
+        f"nobody signed the revocation of {row.issuer_id}:{row.serial}",
+        "Keep the store as it is and call the auditor.",
+    )
+
+
+def _executed(trail: Trail, tx: Transaction, row: Certificate, revocation: Revocation) -> bool:
+    """Whether the trail says, where the revocation claims to stand, that it was executed so."""
+    entry = trail.entry(tx, revocation.seq)
+    if entry is None or digest(entry.body.encode()) != entry.hash:
+        return False
+    try:
+        body = json.loads(entry.body)
+        detail = body["detail"]
+        said = (body["code"], body["object_id"], detail["statement"])
+        element = detail["entries"].get(f"{row.issuer_id}:{row.serial}")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
+    wanted = ("REV.EXECUTE", row.carrier_id, revocation.statement_id)
+    return said == wanted and element == digest(revocation.entry_der)
 
 
 def _second_person(officer: str, executor: Signer | None) -> Signer:

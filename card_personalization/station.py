@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from audit.trail import Event, Trail
 from ca import records as ca_records
-from ca.building import spki_der
 from ca.carriers import card_carrier
 from ca.dossier import Content, parse_dossier
 from ca.issuers import find_issuer, issuer_certificate
@@ -41,6 +40,7 @@ from operators.directory import Directory
 from operators.statements import Signer
 from pki.errors import Refused, Unavailable
 from pki.serials import Entropy
+from pki.signing import spki_der
 from pki.validity import Clock, whole_seconds
 from policies.roles import Role as OperatorRole
 from ra.examination import Examination

@@ -20,6 +20,7 @@ from cli.words import HINTS, heading, phrase
 from pki.errors import Conflict, HpkiError, InvalidInput, NotFound, Refused, Unavailable
 from pki.validity import JST, japan_date, rfc3339
 from policies.site import SiteKind
+from store.files import write_whole
 
 Row = Mapping[str, Any]
 
@@ -156,18 +157,9 @@ def write_output(path: Path, octets: bytes, *, replace: bool = False) -> None:
     """Write a whole file (0600) or none; an existing one stays unless ``replace``."""
     if not replace:
         refuse_existing(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(octets)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(path, octets)
     except OSError as error:
         raise Unavailable(
             "cli.file.write",

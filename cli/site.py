@@ -21,8 +21,9 @@ from keys.backend import KeySpec
 from keys.files import FileKeyBackend
 from operators.acts import FirstMember, Keys, Name, Office, SetUp, act_digest, prove_keys
 from operators.identity import Identity
-from operators.statements import KeySigner, public_key_der
+from operators.statements import KeySigner
 from pki.errors import Conflict, InvalidInput, NotFound, Refused, Unavailable
+from pki.signing import spki_der
 from pki.validity import end_after_years, japan_date
 from policies.role_tables import load_table, shipped_table
 from policies.roles import Role
@@ -224,7 +225,7 @@ def _first_act(
     act = SetUp(
         site_id=site_id,
         kind=kind,
-        anchor_key=public_key_der(anchor_key.public_key()).hex(),
+        anchor_key=spki_der(anchor_key.public_key()).hex(),
         policy=services.directory.policy,
         members=members,
     )

@@ -39,6 +39,7 @@ from policies.roles import Role
 from policies.schema import S, validate
 from policies.site import SiteKind
 from store.database import Transaction
+from store.files import sync_folder
 
 _DRAFT = "new"
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -253,7 +254,7 @@ class KeyFiles:
             for used, draft in pairs:
                 draft.rename(used)
             for folder in {used.parent for used, _ in pairs}:
-                _sync(folder)
+                sync_folder(folder)
         except OSError as error:
             raise Unavailable(
                 "cli.operator.files",
@@ -332,11 +333,3 @@ def _trial_keys(services: Services, tx: Transaction, name: str) -> Keys:
         raise InvalidInput("cli.operator.key", "these keys are P-256")
     site_id, today = services.trail.site(tx)[0], services.directory.now(tx).day
     return prove_keys(KeySigner(name, signing), sealing.public_key(), site_id, today)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

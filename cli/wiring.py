@@ -13,7 +13,6 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from audit.anchor import key_id
 from audit.anchors import Anchors
 from audit.timestamps import TimeStamper
 from audit.trail import Event, Trail
@@ -40,6 +39,7 @@ from operators.policy import policy_state
 from operators.staff import Staff
 from operators.statements import KeySigner
 from pki.errors import Conflict, NotFound, Refused, Unavailable
+from pki.signing import key_id
 from pki.validation import PathInputs, verify_path
 from policies.parameters import Parameters
 from policies.site import SiteKind

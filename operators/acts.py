@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from audit.canonical import canonical_json, digest
-from operators.statements import Signer, credential_id, public_key_der
+from operators.statements import Signer, credential_id
 from pki.errors import InvalidInput, Refused
-from pki.signing import verify_signature
+from pki.signing import spki_der, verify_signature
 from policies.roles import Role
 from policies.schema import Strict
 from policies.site import SiteKind
@@ -231,8 +231,8 @@ def prove_keys(
 ) -> Keys:
     """Return the two public keys with the signing key's proof of possession."""
     keys = Keys(
-        signing_key=public_key_der(signer.public_key()).hex(),
-        sealing_key=public_key_der(sealing_key).hex(),
+        signing_key=spki_der(signer.public_key()).hex(),
+        sealing_key=spki_der(sealing_key).hex(),
         expires_on=expires_on,
         proof="00",
     )

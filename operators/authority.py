@@ -30,6 +30,7 @@ def verify_may_sign(
     their own account; they may report its loss, and sign for new keys beside a manager. One
     manager alone cannot suspend another: nobody could be left to resume them.
     """
+    _verify_some(signed)
     _verify_different(signed)
     match act:
         case acts.Approve() | acts.AnchorKey():
@@ -53,7 +54,6 @@ def verify_may_sign(
             verify_two_managers(_others(act, signed))
         case _:
             _verify_managers(_others(act, signed))
-            _verify_some(signed)
 
 
 def verify_two_managers(signed: Sequence[Signature], must: Role | None = None) -> None:

@@ -58,6 +58,8 @@ class Staff:
         signers = [
             (one, _office(roles.get(one.operator_id, ()), one.operator_id)) for one in officers
         ]
+        together = [Signature(one.operator_id, role) for one, role in signers]
+        verify_two_managers(together, must=Role.CA_MANAGER)
         self._keep(tx, act, signers, Register())
 
     def decide(
@@ -198,13 +200,12 @@ class Staff:
     ) -> int:
         site_id = self.directory.trail.site(tx)[0]
         decisions = [(signer, act_decision(act, site_id, role)) for signer, role in signers]
-        names = [signer.operator_id for signer, _ in signers]
-        first = decisions[0][1] if decisions else act_decision(act, site_id, Role.CA_MANAGER)
+        first, names = decisions[0][1], [signer.operator_id for signer, _ in signers]
         event = Event(
             KINDS[type(act)].code,
             first.object_type,
             first.object_id,
-            actor=names[0] if names else "",
+            actor=names[0],
             actor_role=first.role,
             co_actor=names[1] if len(names) > 1 else "",
             detail={

@@ -7,19 +7,17 @@ A statement is one RFC 8785 object, signed ECDSA P-256 with SHA-256 over its oct
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from audit.canonical import canonical_json, digest
 from audit.chain import Head
 from pki.errors import InvalidInput, Refused
-from pki.signing import sign, verify_signature
+from pki.signing import key_id, sign, spki_der, verify_signature
 from policies.roles import Role
 
 
@@ -139,15 +137,8 @@ def head_text(head: Head) -> str:
 
 
 def credential_id(public_key: ec.EllipticCurvePublicKey) -> str:
-    """Return the first 32 hexadecimal digits of the SHA-256 of the SubjectPublicKeyInfo."""
-    return hashlib.sha256(public_key_der(public_key)).hexdigest()[:32]
-
-
-def public_key_der(public_key: ec.EllipticCurvePublicKey) -> bytes:
-    """Return the SubjectPublicKeyInfo DER."""
-    return public_key.public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    """Return the id under which statements name their signing key."""
+    return key_id(spki_der(public_key))
 
 
 def make_statement(signer: Signer, decision: Decision, stand: Stand) -> SignedStatement:

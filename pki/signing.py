@@ -7,10 +7,11 @@ around the real signature.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Literal, NoReturn
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from pki import der, oids
@@ -32,6 +33,18 @@ _OIDS = {
     ("EC", "SHA-256"): oids.ECDSA_WITH_SHA256,
     ("EC", "SHA-384"): oids.ECDSA_WITH_SHA384,
 }
+
+
+def spki_der(public_key: IssuerPublicKey) -> bytes:
+    """Return the SubjectPublicKeyInfo DER."""
+    return public_key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def key_id(spki: bytes) -> str:
+    """Return the first 32 hexadecimal digits of the SHA-256 of a SubjectPublicKeyInfo."""
+    return hashlib.sha256(spki).hexdigest()[:32]
 
 
 def hash_algorithm(name: HashName) -> hashes.SHA256 | hashes.SHA384:

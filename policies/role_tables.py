@@ -19,7 +19,8 @@ from policies.schema import Firm, Strict, Words, parse_toml, policy_data, valida
 
 SHIPPED = ("full", "small-centre")
 _CODE = "policies.role_table"
-_FEWEST_PRESENT = 2
+FEWEST_PRESENT = 2
+"""Custodians at any ceremony. Source: e-Signature Act art. 6, recalled; ETSI EN 319 411-1, 6.5."""
 _FEWEST_APPOINTED = 3
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
@@ -209,11 +210,11 @@ def _custodians(own: _Derived, base: RoleTable) -> Custodians:
     given, before = own.custodians, base.custodians
     if given is None:
         return before
-    if given.present < _FEWEST_PRESENT or given.appointed < _FEWEST_APPOINTED:
+    if given.present < FEWEST_PRESENT or given.appointed < _FEWEST_APPOINTED:
         raise Refused(
             f"{_CODE}.statutory",
             f"CA keys are held by {_FEWEST_APPOINTED} custodians or more, "
-            f"{_FEWEST_PRESENT} or more of them present",
+            f"{FEWEST_PRESENT} or more of them present",
         )
     if given.present > given.appointed:
         raise InvalidInput(

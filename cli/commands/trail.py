@@ -352,20 +352,10 @@ def _range(text: str) -> tuple[int, int]:
 
 def _start_of(text: str) -> datetime:
     """Return the first moment of a day in Japan."""
-    import re
-    from datetime import date
-
-    from pki.errors import InvalidInput
+    from cli.staffing import known_day
     from pki.validity import start_of_day
 
-    try:
-        if not re.fullmatch("[12][0-9]{3}-[0-9]{2}-[0-9]{2}", text):
-            raise ValueError
-        return start_of_day(date.fromisoformat(text))
-    except ValueError:
-        raise InvalidInput(
-            "cli.audit.day", f"{text!r} is no day", "Write it as 2026-11-21."
-        ) from None
+    return start_of_day(known_day(text))
 
 
 def _show_entries(entries: Sequence[TrailEntry], limit: int | None, *, as_json: bool) -> None:

@@ -52,9 +52,9 @@ class Exports:
         than AUDITOR and LOG_REVIEWER and for a register that was tampered with, ``Conflict``
         where something is already, ``Unavailable`` where it cannot be written.
         """
-        self._reader(signer)
         with drafted(folder) as draft:
             with self.directory.trail.store.read() as tx:
+                self._reader(tx, signer)
                 manifest = self._write(tx, draft, progress)
             octets = manifest.octets()
             draft.write(form.MANIFEST, [octets])
@@ -74,8 +74,8 @@ class Exports:
 
         Raises ``NotFound`` where there is none, else as ``export``.
         """
-        self._reader(signer)
         with self.directory.trail.store.read() as tx:
+            self._reader(tx, signer)
             row = tx.get(Statement, statement_id)
             register = self.directory.register(tx)
         if row is None:
@@ -97,21 +97,23 @@ class Exports:
             self._enter(signer, "statement", row.id, detail)
         return row
 
-    def _reader(self, signer: Signer) -> Role:
-        """Return the role in which the signer may export."""
-        with self.directory.trail.store.read() as tx:
-            held = self.directory.roles_of(tx, signer.operator_id)
-            role = next((one for one in READERS if one in held), READERS[0])
-            self.directory.verify_may_act(tx, signer, role)
+    def _reader(self, tx: Transaction, signer: Signer) -> Role:
+        """Return the role in which the signer may export now."""
+        role = self.directory.role_among(tx, signer.operator_id, READERS)
+        self.directory.verify_may_act(tx, signer, role)
         return role
 
     def _enter(
         self, signer: Signer, object_type: str, object_id: str, detail: Mapping[str, object]
     ) -> None:
-        role = self._reader(signer)
-        event = Event("LOG.EXPORT", object_type, object_id, signer.operator_id, role, detail=detail)
         with self.directory.trail.store.begin() as tx:
-            self.directory.trail.append(tx, event)
+            role = self._reader(tx, signer)
+            self.directory.trail.append(
+                tx,
+                Event(
+                    "LOG.EXPORT", object_type, object_id, signer.operator_id, role, detail=detail
+                ),
+            )
 
     def _write(self, tx: Transaction, draft: Draft, progress: Progress | None) -> Manifest:
         site_id, kind = self.directory.trail.site(tx)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import StringConstraints
 
-from audit.anchor import key_id
 from audit.canonical import canonical_json
 from audit.chain import Head
 from operators.acts import Digest, p256_key
@@ -17,6 +16,7 @@ from operators.evidence.proof import kept
 from operators.kinds import Kept
 from operators.register import Register
 from pki.errors import InvalidInput
+from pki.signing import key_id
 from policies.schema import Strict, validate
 from policies.site import SiteKind
 

@@ -18,7 +18,6 @@ from typing import Any, BinaryIO, TypeVar
 from audit.anchor import (
     MAX_FILE_OCTETS,
     Anchor,
-    key_id,
     parse_anchor_file,
     verify_anchor,
     verify_anchors,
@@ -40,7 +39,7 @@ from operators.evidence.proof import Proof
 from operators.kinds import Kept
 from operators.register import Register
 from pki.errors import HpkiError, InvalidInput, NotFound, Refused, Unavailable
-from pki.signing import verify_signature
+from pki.signing import key_id, verify_signature
 
 Progress = Callable[[int, int], None]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from audit import records as audit_records
 from audit.chain import Chain, Head
@@ -43,9 +42,8 @@ def contents(
     last = 0
     while page := audit_records.contents(tx, last, _PAGE):
         for row in page:
-            columns: tuple[Any, ...] = tuple(row)
-            last = columns[0]
-            yield last, str(columns[1]).encode(), columns[2]
+            last = row[0]
+            yield last, str(row[1]).encode(), row[2]
         if progress is not None:
             progress(last, head.seq)
 

@@ -124,9 +124,9 @@ def test_show_and_search(site: Terminal) -> None:
     [
         ("policies.event.unknown", ("search", "--code", "NO.SUCH")),
         ("policies.event.unknown", ("show", "--code", "app.")),
-        ("cli.audit.day", ("search", "--since", "20261121")),
-        ("cli.audit.day", ("search", "--until", "2026-02-30")),
-        ("cli.audit.day", ("search", "--until", "9999-12-31x")),
+        ("cli.day", ("search", "--since", "20261121")),
+        ("cli.day", ("search", "--until", "2026-02-30")),
+        ("cli.day", ("search", "--until", "9999-12-31x")),
         ("cli.audit.range", ("show", "0")),
         ("cli.audit.range", ("show", "5-4")),
         ("cli.audit.range", ("show", "1-²")),

@@ -50,7 +50,8 @@ from operators.directory import Directory
 from operators.identity import Identity
 from operators.policy import policy_state
 from operators.staff import Staff
-from operators.statements import KeySigner, public_key_der
+from operators.statements import KeySigner
+from pki.signing import spki_der
 from policies.parameters import Parameters
 from policies.profiles import Profiles, shipped_profiles
 from policies.role_tables import RoleTable, shipped_table
@@ -179,7 +180,7 @@ class Centre:
         act = SetUp(
             site_id=SITE_ID,
             kind=self.kind,
-            anchor_key=public_key_der(self.anchor_key.public_key()).hex(),
+            anchor_key=spki_der(self.anchor_key.public_key()).hex(),
             policy=self.directory.policy,
             members=tuple(
                 FirstMember(

@@ -18,14 +18,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import text
 
-from audit.anchor import Anchor, key_id, parse_anchor_file, verify_anchor, verify_site
+from audit.anchor import Anchor, parse_anchor_file, verify_anchor, verify_site
 from audit.anchor_files import newest_anchor_file, read_anchor_file
 from audit.anchors import Anchors
 from audit.canonical import canonical_json
 from audit.chain import Head
 from audit.trail import Event
 from pki.errors import Conflict, HpkiError, InvalidInput, NotFound, Refused, Unavailable
-from pki.signing import sign
+from pki.signing import key_id, sign
 from policies.parameters import Parameters
 from tests.flows.conftest import Centre, p256
 from tests.flows.issuing import refused

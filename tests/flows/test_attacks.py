@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from audit.canonical import canonical_json, digest
 from audit.chain import Head
 from ca.orders import approval
-from ca.records import Issuer, Order, Revocation
+from ca.records import Issuer, Order, Revocation, certificates_of_carrier
 from ca.revocation import living_certificates
 from operators import acts
 from operators.records import Statement
@@ -170,6 +170,31 @@ def test_a_statement_counts_on_the_day_of_its_entry(empty_centre: Centre) -> Non
     before = empty_centre.trail.verify()
     refused(Refused, "operators.credential.expired", lambda: state(empty_centre, "uketsuke"))
     assert empty_centre.trail.verify() == before
+
+
+def test_a_revocation_of_one_carrier_revokes_no_other(centre: Centre) -> None:
+    """Neither a copied row, nor a certificate pointed to a card that was lawfully revoked."""
+    lost, other = issue(centre, 1), issue(centre, 2)
+    revoke(centre, lost)
+    with centre.store.begin() as tx:
+        (mine, _), (theirs, _) = (certificates_of_carrier(tx, one.id) for one in (lost, other))
+        kept = tx.get_one(Revocation, mine.id).model_dump()
+        reason = Reason(kept["reason"]) if kept["reason"] is not None else None
+        element = entry_der(int(theirs.serial, 16), kept["revoked_at"], reason)
+        tx.add(Revocation(**{**kept, "certificate_id": theirs.id, "entry_der": element}))
+    refused(Refused, "operators.statement.differs", lambda: centre.lists.issue("sign", "SYSTEM"))
+    run(
+        centre,
+        "UPDATE certificate SET carrier_id = NULL WHERE id = :id",
+        id=mine.id,
+    )
+    run(
+        centre,
+        "UPDATE certificate SET carrier_id = :carrier WHERE id = :id",
+        carrier=lost.id,
+        id=theirs.id,
+    )
+    refused(Refused, "ca.revoke.unsigned", lambda: centre.lists.issue("sign", "SYSTEM"))
 
 
 def test_a_revocation_that_nobody_signed_comes_onto_no_list(centre: Centre) -> None:

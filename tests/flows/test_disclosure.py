@@ -24,8 +24,8 @@ from card_personalization.layout import default_layout
 from card_personalization.records import Card, CardState
 from operators.acts import Rekey, p256_key
 from operators.records import Statement
-from operators.statements import public_key_der
 from pki.errors import Conflict, NotFound, Refused
+from pki.signing import spki_der
 from policies.roles import Role
 from tests.flows.conftest import Centre, identity, p256
 from tests.flows.issuing import refused
@@ -145,11 +145,9 @@ def test_an_envelope_opens_with_the_pair_it_was_sealed_to(centre: Centre) -> Non
 
     def key(credential_id: str) -> ec.EllipticCurvePrivateKey:
         asked.append(credential_id)
-        wanted = public_key_der(p256_key(belongs[credential_id]))
+        wanted = spki_der(p256_key(belongs[credential_id]))
         return next(
-            one
-            for one in (old, centre.sealing["ansho"])
-            if public_key_der(one.public_key()) == wanted
+            one for one in (old, centre.sealing["ansho"]) if spki_der(one.public_key()) == wanted
         )
 
     assert disclose(centre, card, key=key).chip_serial == card

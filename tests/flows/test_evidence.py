@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import text
 
-from audit.anchor import Anchor, key_id
+from audit.anchor import Anchor
 from audit.anchors import Anchors
 from audit.canonical import canonical_json
 from audit.chain import Head
@@ -33,10 +33,9 @@ from operators.statements import (
     Stand,
     StatementType,
     make_statement,
-    public_key_der,
 )
 from pki.errors import Conflict, HpkiError, InvalidInput, NotFound, Refused, Unavailable
-from pki.signing import sign
+from pki.signing import key_id, sign, spki_der
 from policies.roles import Role
 from tests.flows.conftest import SITE_ID, STAFF, Centre, Moulds, p256
 from tests.flows.issuing import issue, refused, revoke
@@ -160,10 +159,10 @@ def test_keys_of_all_times_are_exported(empty_centre: Centre) -> None:
     first_anchor = anchors(empty_centre).make(empty_centre.anchor_key)
     keys = empty_centre.make_keys("kiroku")
     empty_centre.decide(Rekey(operator="kiroku", keys=keys), "kanri", "tachiai")
-    lost = key_id(public_key_der(empty_centre.signers["ansho"].public_key()))
+    lost = key_id(spki_der(empty_centre.signers["ansho"].public_key()))
     empty_centre.decide(Loss(operator="ansho", credential=lost), "kanri")
     second = p256()
-    spki = public_key_der(second.public_key())
+    spki = spki_der(second.public_key())
     empty_centre.decide(AnchorKey(anchor_key=spki.hex()), "kanri", "tachiai")
     anchors(empty_centre).make(second)
     folder = empty_centre.folder / "export"
@@ -172,7 +171,7 @@ def test_keys_of_all_times_are_exported(empty_centre: Centre) -> None:
     assert found.signed
     assert found.manifest.anchors == 2
     names = {path.stem for path in (folder / "keys").iterdir()}
-    assert {key_id(public_key_der(old.public_key())), lost, key_id(spki)} <= names
+    assert {key_id(spki_der(old.public_key())), lost, key_id(spki)} <= names
     assert len(names) == len(STAFF) + 1 + 2
 
 
@@ -492,7 +491,7 @@ def made_anchor(given: Given, **changes: object) -> Anchor:
     """An anchor with other content, signed anew."""
     key = changes.pop("signer", given.anchor_key)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
-    spki = public_key_der(key.public_key())
+    spki = spki_der(key.public_key())
     tree = given.anchor.content.model_dump() | {"key": key_id(spki)} | changes
     body = canonical_json(tree)
     return Anchor(body, sign(key, body, "SHA-256"), spki)
@@ -565,7 +564,7 @@ def suspended(centre: Centre) -> str:
 
 
 def lost(centre: Centre) -> str:
-    credential = key_id(public_key_der(centre.signers["shonin"].public_key()))
+    credential = key_id(spki_der(centre.signers["shonin"].public_key()))
     centre.decide(Loss(operator="shonin", credential=credential), "toroku")
     enter(centre, "shonin", Role.RA_APPROVER)
     return "operators.credential.lost"

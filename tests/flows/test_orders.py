@@ -18,7 +18,6 @@ from sqlmodel import select
 
 from audit.canonical import canonical_json
 from ca import records
-from ca.building import spki_der
 from ca.carriers import card_carrier, file_carrier
 from ca.dossier import changed_parts, parse_dossier
 from ca.issuance import Acting, Prepared
@@ -31,6 +30,7 @@ from pki.findings import Severity
 from pki.hcrole import decode_hc_roles
 from pki.names import text as name_text
 from pki.serials import serial_hex
+from pki.signing import spki_der
 from policies.profiles import Purpose
 from policies.roles import Role
 from policies.site import SiteKind

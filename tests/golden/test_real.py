@@ -9,7 +9,6 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ca.building import spki_der
 from crl.building import ListFacts, to_be_signed
 from crl.checking import crl_number, load_list, verify_list
 from crl.records import Scope
@@ -17,7 +16,7 @@ from pki import extensions
 from pki.hcrole import decode_hc_roles, encode_hc_roles
 from pki.names import with_common_name
 from pki.reasons import Reason, entry_der
-from pki.signing import verify_signature
+from pki.signing import spki_der, verify_signature
 from policies.profiles import shipped_profiles
 from policies.site import SiteKind
 from tests.golden.test_certificates import extension_bytes
