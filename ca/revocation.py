@@ -145,7 +145,11 @@ def verify_decided(directory: Directory, tx: Transaction, row: Certificate) -> N
     """
     revocation = records.revocation_of(tx, row.id or 0)
     statement = tx.get(Statement, revocation.statement_id) if revocation else None
-    if revocation is None or statement is None:
+    if (
+        revocation is None
+        or statement is None
+        or not _executed(directory.trail, tx, row, revocation)
+    ):
         raise _unsigned(row)
     signed = kept_statement(statement).signed
     emergency = signed.field("decision") == "REVOKE_AT_ONCE"
@@ -157,8 +161,6 @@ def verify_decided(directory: Directory, tx: Transaction, row: Certificate) -> N
         emergency,
     )
     directory.verify_kept(tx, statement.id, order.decision())
-    if not _executed(directory.trail, tx, row, revocation):
-        raise _unsigned(row)
 
 
 def _unsigned(row: Certificate) -> Refused:

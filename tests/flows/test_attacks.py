@@ -182,7 +182,7 @@ def test_a_revocation_of_one_carrier_revokes_no_other(centre: Centre) -> None:
         reason = Reason(kept["reason"]) if kept["reason"] is not None else None
         element = entry_der(int(theirs.serial, 16), kept["revoked_at"], reason)
         tx.add(Revocation(**{**kept, "certificate_id": theirs.id, "entry_der": element}))
-    refused(Refused, "operators.statement.differs", lambda: centre.lists.issue("sign", "SYSTEM"))
+    refused(Refused, "ca.revoke.unsigned", lambda: centre.lists.issue("sign", "SYSTEM"))
     run(
         centre,
         "UPDATE certificate SET carrier_id = NULL WHERE id = :id",
