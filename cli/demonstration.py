@@ -23,8 +23,8 @@ from cli.wiring import Services, open_services
 from pki.errors import Conflict, HpkiError
 from policies.site import SiteKind
 from ra import records as ra_records
-from ra.applicants import birth_date_of
 from ra.intake import ImportReport, Outcome
+from ra.persons.applicants import birth_date_of
 from ra.records import ApplicationState
 from ra.revocation import CallerCheck, Request
 

@@ -24,8 +24,8 @@ from pki.validity import JST, Clock, end_after_years, japan_date, whole_seconds
 from policies.parameters import Parameters
 from policies.roles import Role
 from ra import records
-from ra.applicants import Applicant, applicant_of, verify_nobodys_own
 from ra.examination import find_application
+from ra.persons.applicants import Applicant, applicant_of, verify_nobodys_own
 from ra.records import Application, ApplicationState, Person, PersonVersion
 from store.database import Store, Transaction
 

@@ -17,8 +17,8 @@ from policies.checks import checks_for, refusal_code
 from policies.roles import Role
 from policies.site import SiteKind
 from ra import records
-from ra.applicants import verify_nobodys_own
 from ra.dossiers import compute_dossier, examined_offer, salted
+from ra.persons.applicants import verify_nobodys_own
 from ra.records import Application, ApplicationState, Check, CheckResult
 from ra.states import move
 from store.database import Store, Transaction

@@ -19,8 +19,9 @@ from policies.hcroles import hc_role_table
 from policies.roles import Role
 from ra import records
 from ra.dossiers import salted
-from ra.faults import Fault, FaultCode, RoleNames
-from ra.names import search_key
+from ra.lists.faults import Fault, FaultCode, RoleNames
+from ra.lists.rows import ApplicationRow, RowVerdict, read_applications
+from ra.persons.names import search_key
 from ra.records import (
     Application,
     ApplicationState,
@@ -30,7 +31,6 @@ from ra.records import (
     Person,
     PersonVersion,
 )
-from ra.rows import ApplicationRow, RowVerdict, read_applications
 from store.database import Store, Transaction
 
 

@@ -21,9 +21,9 @@ from pki.validity import Clock, rfc3339, whole_seconds
 from policies.grounds import ground
 from policies.roles import Role
 from ra import records
-from ra.applicants import birth_date_of, verify_nobodys_own
 from ra.dossiers import salted
 from ra.examination import find_application
+from ra.persons.applicants import birth_date_of, verify_nobodys_own
 from ra.records import Application, ApplicationState, RequestState, RevocationRequest
 from ra.states import move
 from store.database import Store, Transaction

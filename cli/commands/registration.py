@@ -41,8 +41,8 @@ def import_list(
     """
     from cli.output import read_input, refuse_existing, say, show_rows, write_output
     from ra.intake import Outcome
-    from ra.rows import rejects_csv
-    from ra.table import MAX_BYTES
+    from ra.lists.rows import rejects_csv
+    from ra.lists.table import MAX_BYTES
 
     services = options.services()
     octets = read_input(file, MAX_BYTES, "ra.import.too_large")
@@ -90,8 +90,8 @@ def list_applications(
     from cli.output import show_rows
     from pki.errors import InvalidInput
     from ra import records
+    from ra.persons.search import matches
     from ra.records import ApplicationState
-    from ra.search import matches
 
     services = options.services()
     try:

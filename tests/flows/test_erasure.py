@@ -20,13 +20,13 @@ from pki.errors import Conflict, NotFound, Refused
 from policies.parameters import Parameters
 from policies.roles import Role
 from ra import records
-from ra.applicants import applicant_of
 from ra.erasure import Erasure, ErasureReason
 from ra.examination import find_application
 from ra.intake import Outcome
+from ra.persons.applicants import applicant_of
+from ra.persons.search import matches
 from ra.records import ImportRejection, Person
 from ra.revocation import CallerCheck, Request, Verdict
-from ra.search import matches
 from tests.flows.conftest import SITE_ID, Centre, identity, p256
 from tests.flows.issuing import refused
 from tests.flows.registration import (

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ra import names
+from ra.persons import names
 
 
 @pytest.mark.parametrize(

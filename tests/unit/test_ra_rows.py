@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from pki.errors import InvalidInput
 from policies.documents import DocumentRules, load_document_rules
-from ra import names
-from ra.columns import COLUMNS, LABELS
-from ra.faults import ApplicationType, Channel, FaultCode, RoleNames
-from ra.rows import ApplicationRow, RowVerdict, read_applications, rejects_csv
-from ra.table import MAX_BYTES, MAX_FIELD_CHARACTERS, MAX_ROWS
+from ra.lists.columns import COLUMNS, LABELS
+from ra.lists.faults import ApplicationType, Channel, FaultCode, RoleNames
+from ra.lists.rows import ApplicationRow, RowVerdict, read_applications, rejects_csv
+from ra.lists.table import MAX_BYTES, MAX_FIELD_CHARACTERS, MAX_ROWS
+from ra.persons import names
 
 TODAY = date(2026, 11, 1)
 ROLES = RoleNames(frozenset({"医師", "薬剤師"}), frozenset({"病院長", "診療所院長"}))

@@ -11,9 +11,9 @@ from datetime import date
 
 import jaconv
 
-from ra import names
-from ra.faults import ApplicationType, Channel, Fault, FaultCode, Rulebook
-from ra.table import show
+from ra.lists.faults import ApplicationType, Channel, Fault, FaultCode, Rulebook
+from ra.lists.table import show
+from ra.persons import names
 
 NO_WORKPLACE = "なし"
 """What an applicant without a workplace writes. Source: jmaca.med.or.jp, application."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ra import records
-from ra.names import search_key
+from ra.persons.names import search_key
 from ra.records import Application
 from store.database import Transaction
 

@@ -13,10 +13,10 @@ from datetime import date
 
 from pki.errors import InvalidInput
 from policies.documents import DocumentRules
-from ra.columns import COLUMNS, LABELS, NO_WORKPLACE, check_cell, parse_documents
-from ra.faults import ApplicationType, Channel, Fault, FaultCode, RoleNames, Rulebook
-from ra.names import is_latin_name, romaji_suggestion
-from ra.table import Record, Table, read_table, strip_ascii, write_rejects
+from ra.lists.columns import COLUMNS, LABELS, NO_WORKPLACE, check_cell, parse_documents
+from ra.lists.faults import ApplicationType, Channel, Fault, FaultCode, RoleNames, Rulebook
+from ra.lists.table import Record, Table, read_table, strip_ascii, write_rejects
+from ra.persons.names import is_latin_name, romaji_suggestion
 
 _COLUMNS = {column.name: column for column in COLUMNS}
 _COMING_OF_AGE = 18

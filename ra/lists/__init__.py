@@ -1,0 +1,1 @@
+"""Lists of applications: cells, rows, faults, and the file they came in."""

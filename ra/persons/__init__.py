@@ -1,0 +1,1 @@
+"""Persons who apply: their names, who they are, how they are found."""
