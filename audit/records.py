@@ -209,6 +209,15 @@ def search(tx: Transaction, wanted: Criteria, after: int, limit: int) -> list[Tr
     return list(tx.exec(query.order_by(col(TrailEntry.seq)).limit(limit)))
 
 
+def entries_about(
+    tx: Transaction, object_type: str, object_id: str, codes: Collection[str]
+) -> list[TrailEntry]:
+    """Return the entries about an object with one of the codes, in order."""
+    about = (_ENTRY.c.object_type == object_type, _ENTRY.c.object_id == object_id)
+    query = select(TrailEntry).where(*about, _ENTRY.c.code.in_(sorted(codes)))
+    return list(tx.exec(query.order_by(col(TrailEntry.seq))))
+
+
 def _conditions(wanted: Criteria) -> list[sa.ColumnElement[bool]]:
     column = _ENTRY.c
     conditions: list[sa.ColumnElement[bool]] = []

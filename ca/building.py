@@ -11,10 +11,12 @@ from datetime import datetime
 
 from cryptography import x509
 
+from ca.dossier import Content
 from pki import extensions
 from pki.errors import InvalidInput
 from pki.names import with_common_name
 from pki.signing import HashName, IssuerPublicKey, hash_algorithm, placeholder_key, twin
+from pki.validity import end_after_years, japan_date, start_of_day
 from policies.profiles.model import CertificateProfile, ExtensionRule
 from policies.site import SiteKind
 
@@ -54,6 +56,25 @@ class Wanted:
     period: Period
     alternative_name: x509.Name | None = None
     roles: tuple[str, ...] = ()
+
+
+def end_entity_period(now: datetime, years: int) -> Period:
+    """Return today's 00:00:00 JST to the last second of the day before the anniversary."""
+    today = japan_date(now)
+    return Period(start_of_day(today), end_after_years(today, years))
+
+
+def wanted_of(
+    content: Content,
+    public_key: IssuerPublicKey,
+    serial: int,
+    period: Period,
+    *,
+    japanese_names: bool,
+) -> Wanted:
+    """Return what the certificate says; the Japanese name only where the CA puts it in."""
+    name = content.alternative_name() if japanese_names else None
+    return Wanted(content.subject(), public_key, serial, period, name, content.roles)
 
 
 def issuer_facts(

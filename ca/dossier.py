@@ -88,7 +88,7 @@ class _Dossier(Strict):
 
 @dataclass(frozen=True)
 class Dossier:
-    """``fields``: name to salted SHA-256; ``documents``: codes; ``checks``: kind to result."""
+    """``fields``: name to salted digest; ``documents``: code, salted digest; ``checks``: words."""
 
     application_ref: str
     attempt: int
@@ -132,7 +132,8 @@ def changed_parts(old: Dossier, new: Dossier) -> tuple[str, ...]:
     names = {
         name for name in {*old.fields, *new.fields} if old.fields.get(name) != new.fields.get(name)
     }
-    names |= {f"document {code}" for code in set(old.documents) ^ set(new.documents)}
+    papers = set(old.documents) ^ set(new.documents)
+    names |= {f"document {paper.partition(' ')[0]}" for paper in papers}
     names |= {
         f"check {kind}"
         for kind in {*old.checks, *new.checks}

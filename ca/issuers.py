@@ -9,6 +9,7 @@ from cryptography import x509
 from ca import records
 from ca.dossier import Offer
 from ca.records import CarrierKind, Issuer
+from operators.exchange.peers import PeerView
 from pki.errors import Conflict, InvalidInput, NotFound
 from pki.signing import HashName
 from policies.profiles import CertificateProfile, Holder, Profiles, Purpose
@@ -76,6 +77,14 @@ def offer_to_persons(tx: Transaction, profiles: Profiles, carrier: CarrierKind) 
         {purpose: profile.reference for purpose, profile in found.items()},
         min(profile.validity.whole_years for profile in found.values()),
     )
+
+
+def offer_of_peer(peer: PeerView, carrier: CarrierKind) -> Offer:
+    """Return what a person gets on the carrier from a peer's CA; raises ``NotFound`` if nothing."""
+    for one in peer.content.offers:
+        if one.carrier == carrier.value:
+            return Offer(one.profiles, one.validity_years)
+    raise _nobody(f"to persons on a {carrier}, as {peer.id} says")
 
 
 def _fitting(issuer: Issuer, profiles: Profiles, carrier: CarrierKind) -> CertificateProfile | None:

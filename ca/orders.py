@@ -6,34 +6,42 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from cryptography import x509
 
 from audit.canonical import canonical_json, digest
+from audit.records import Criteria, entries_about, search
 from audit.trail import Event, Trail
 from ca import records
-from ca.building import Period, Wanted, twin_of
+from ca.building import Period, end_entity_period, twin_of, wanted_of
 from ca.carriers import is_alive, place_carrier, reserved_on
 from ca.dossier import Content, Dossier, Offer, parse_dossier
 from ca.issuance import Acting, Issuance, Prepared
-from ca.issuers import find_issuer, issued_profiles, issuer_for, offer_to_persons
+from ca.issuers import (
+    find_issuer,
+    issued_profiles,
+    issuer_for,
+    offer_of_peer,
+    offer_to_persons,
+)
 from ca.records import (
     Carrier,
     CarrierKind,
     Certificate,
     Holder,
     HolderSubject,
-    Issuer,
     Order,
 )
 from operators.directory import Directory
+from operators.exchange.peers import PeerPeople, Peers
 from operators.statements import Decision, Signer, StatementType
 from pki.csr import proven_public_key
 from pki.errors import Conflict, InvalidInput, NotFound, Refused
 from pki.serials import serial_hex
 from pki.signing import IssuerPublicKey
-from pki.validity import Clock, end_after_years, japan_date, start_of_day
+from pki.validity import Clock
+from policies.exchange import Part
 from policies.profiles import CertificateProfile, Purpose
 from policies.roles import Role
 from store.database import Store, Transaction
@@ -74,16 +82,23 @@ class Batch:
 
 @dataclass(frozen=True)
 class Orders:
-    """Accepts orders and issues their certificates through ``issuance``."""
+    """Accepts orders and issues their certificates through ``issuance``.
+
+    With ``ca_id`` our own orders are for the CA of that peer, and not issued here.
+    """
 
     store: Store
     trail: Trail
     directory: Directory
     issuance: Issuance
     clock: Clock
+    peers: Peers
+    ca_id: str | None = None
 
     def offer(self, tx: Transaction, carrier: CarrierKind) -> Offer:
         """Return what a person gets on the carrier; raises ``NotFound`` if no CA issues there."""
+        if self.ca_id is not None:
+            return offer_of_peer(self.peers.find(tx, self.ca_id, Part.CA), carrier)
         return offer_to_persons(tx, self.issuance.profiles, carrier)
 
     def profile(self, content: Content, purpose: Purpose) -> CertificateProfile:
@@ -109,16 +124,26 @@ class Orders:
             )
         return found
 
-    def accept(self, tx: Transaction, dossier: Dossier, statement_ids: tuple[str, str]) -> Order:
+    def accept(
+        self,
+        tx: Transaction,
+        dossier: Dossier,
+        statement_ids: tuple[str, str],
+        authority: str | None = None,
+    ) -> Order:
         """Keep the order with the examination's and the approval's statement.
 
-        Raises ``Refused`` unless both are by different people, in their roles, over this dossier;
-        ``Conflict`` for a second order of one attempt or a subject that is another holder's.
+        ``authority`` is the peer whose people made them, None for ours. Raises ``Refused`` unless
+        both are by different people, in their roles, over this dossier; ``Conflict`` for a second
+        order of one attempt, or a subject or holder that is another's.
         """
         self.trail.position(tx)  # one hand-over at a time
         self.directory.verify_policy(tx)
-        approver = self._verify_statements(tx, dossier, statement_ids)
+        approver = self.verify_statements(tx, dossier, statement_ids, authority)
         content = dossier.content
+        ref = f"{authority}/{dossier.application_ref}" if authority else dossier.application_ref
+        if records.authorities_of_holder(tx, content.holder_id) - {authority}:
+            raise Conflict("ca.holder.taken", "the holder is another registration authority's")
         if tx.get(Holder, content.holder_id) is None:
             tx.add(Holder(id=content.holder_id))
             tx.flush()
@@ -128,9 +153,9 @@ class Orders:
             tx.add(HolderSubject(subject_sha256=subject, holder_id=content.holder_id))
         elif known.holder_id != content.holder_id:
             raise Conflict("ca.subject.taken", "the subject belongs to another holder")
-        previous = records.order_of_application(tx, dossier.application_ref)
+        previous = records.order_of_application(tx, ref)
         if previous is not None and previous.attempt >= dossier.attempt:
-            raise Conflict("ca.order.exists", f"{dossier.application_ref} was ordered already")
+            raise Conflict("ca.order.exists", f"{ref} was ordered already")
         if previous is not None and is_alive(tx, previous):
             raise Conflict(
                 "ca.order.lives",
@@ -138,14 +163,16 @@ class Orders:
                 "Revoke its carrier first: there are never two living cards for one application.",
             )
         order = Order(
-            id=f"{dossier.application_ref}.{dossier.attempt}",
-            application_ref=dossier.application_ref,
+            id=f"{ref}.{dossier.attempt}",
+            application_ref=ref,
             attempt=dossier.attempt,
             holder_id=content.holder_id,
             dossier=dossier.octets().decode(),
             digest=dossier.digest(),
             statement_ids=json.dumps(statement_ids),
             accepted_seq=self.trail.position(tx) + 1,
+            authority=authority,
+            addressee=self.ca_id if authority is None else None,
         )
         tx.add(order)
         self.trail.append(
@@ -195,7 +222,8 @@ class Orders:
             )
         period = end_entity_period(self.clock(), dossier.content.validity_years)
         serial = self.issuance.new_serial()
-        wanted = _wanted(dossier.content, issuer, public_key, serial, period)
+        names = issuer.japanese_names
+        wanted = wanted_of(dossier.content, public_key, serial, period, japanese_names=names)
         return self.issuance.prepare(issuer, profile, wanted, order_id)
 
     def issue(
@@ -258,7 +286,8 @@ class Orders:
         stored = twin_of(row.tbs_der, facts.public_key, facts.hash_name)
         period = Period(stored.not_valid_before_utc, stored.not_valid_after_utc)
         public_key: IssuerPublicKey = prepared.twin.public_key()  # type: ignore[assignment]
-        wanted = _wanted(dossier.content, issuer, public_key, stored.serial_number, period)
+        names, serial = issuer.japanese_names, stored.serial_number
+        wanted = wanted_of(dossier.content, public_key, serial, period, japanese_names=names)
         again = self.issuance.twin(issuer, profile, wanted)
         whole = end_entity_period(period.not_before, dossier.content.validity_years)
         age = self.clock() - period.not_before
@@ -280,11 +309,34 @@ class Orders:
         """Return the order's dossier and who acts, with every signature verified anew."""
         self.directory.verify_policy(tx)
         order = find_order(tx, order_id)
-        dossier = parse_dossier(order.dossier.encode())
-        if dossier.digest() != order.digest:
-            raise Refused("ca.order.changed", f"the order {order_id} was changed after acceptance")
-        statement_ids = _statement_pair(order)
-        approver = self._verify_statements(tx, dossier, statement_ids)
+        dossier = accepted_dossier(order)
+        if self.is_withdrawn(tx, order_id):
+            raise Refused(
+                "ca.order.withdrawn",
+                f"the order {order_id} was withdrawn",
+                "Nothing more is issued on it.",
+            )
+        newest = records.order_of_application(tx, order.application_ref)
+        if newest is not None and newest.attempt > order.attempt:
+            raise Refused(
+                "ca.order.superseded",
+                f"the application of {order_id} was ordered anew as {newest.id}",
+                "Nothing more is issued on the older order.",
+            )
+        if order.addressee is not None:
+            raise Refused(
+                "ca.order.elsewhere",
+                f"the order {order_id} is for the CA of {order.addressee}",
+                "Send it there: `hpki exchange orders`.",
+            )
+        statement_ids = statement_pair(order)
+        approver = self.verify_statements(tx, dossier, statement_ids, order.authority)
+        accepted = entries_about(tx, "order", order_id, {"ISSUE.ORDER"})
+        if [json.loads(one.body)["detail"]["dossier"] for one in accepted] != [order.digest]:
+            raise Refused("ca.order.changed", f"the order {order_id} was never accepted")
+        if order.authority is None:  # a statement under a peer's lost key is refused already
+            for statement_id in statement_ids:
+                self.directory.verify_key_safe(tx, statement_id)
         executor = self.directory.verify_kept(tx, batch.statement_id, batch.decision())
         if order.digest not in batch.digests:
             raise Refused("ca.batch.order", f"the order {order_id} is not in the batch")
@@ -297,25 +349,56 @@ class Orders:
             statements=(*statement_ids, batch.statement_id),
         )
 
-    def _verify_statements(
-        self, tx: Transaction, dossier: Dossier, statement_ids: tuple[str, str]
+    def withdraw(self, tx: Transaction, order: Order, statement_id: str, approver: str) -> None:
+        """Enter that nothing more is issued on the order; its application may get another.
+
+        Raises ``Conflict`` while a certificate of it lives or may have been issued.
+        """
+        if is_alive(tx, order):
+            raise Conflict(
+                "ca.order.lives",
+                f"the order {order.id} has certificates that are not revoked",
+                "Revoke its carrier: `hpki revoke`.",
+            )
+        self.trail.append(
+            tx,
+            Event(
+                "ISSUE.WITHDRAW",
+                "order",
+                order.id,
+                actor=approver,
+                actor_role=Role.RA_APPROVER,
+                detail={"dossier": order.digest, "statement": statement_id},
+            ),
+        )
+
+    def is_withdrawn(self, tx: Transaction, order_id: str) -> bool:
+        """Whether the trail says that nothing more is issued on the order."""
+        wanted = Criteria(object_type="order", object_id=order_id, code="ISSUE.WITHDRAW")
+        return bool(search(tx, wanted, 0, 1))
+
+    def verify_statements(
+        self,
+        tx: Transaction,
+        dossier: Dossier,
+        statement_ids: tuple[str, str],
+        authority: str | None = None,
     ) -> str:
+        """Return who approved; raises ``Refused`` unless another person examined this dossier.
+
+        Their organisation is ours or the peer ``authority``, whose people are named PEER/OPERATOR.
+        """
+        people: Directory | PeerPeople = self.directory
+        if authority is not None:
+            people = self.peers.people(authority)
         ref, seen = dossier.application_ref, dossier.digest()
-        examiner = self.directory.verify_kept(tx, statement_ids[0], examination(ref, seen))
-        approver = self.directory.verify_kept(tx, statement_ids[1], approval(ref, seen))
-        if self.directory.position(tx, statement_ids[0]) > self.directory.position(
-            tx, statement_ids[1]
-        ):
+        examiner = people.verify_kept(tx, statement_ids[0], examination(ref, seen))
+        approver = people.verify_kept(tx, statement_ids[1], approval(ref, seen))
+        if people.position(tx, statement_ids[0]) > people.position(tx, statement_ids[1]):
             raise Refused("ca.statements.order", f"{ref} was approved before it was examined")
         if examiner == approver:
             raise Refused("ca.separation", f"{examiner} examined this file and may not approve it")
         return approver
-
-
-def end_entity_period(now: datetime, years: int) -> Period:
-    """Return today's 00:00:00 JST to the last second of the day before the anniversary."""
-    today = japan_date(now)
-    return Period(start_of_day(today), end_after_years(today, years))
 
 
 def find_order(tx: Transaction, order_id: str) -> Order:
@@ -326,15 +409,22 @@ def find_order(tx: Transaction, order_id: str) -> Order:
     return order
 
 
-def _wanted(
-    content: Content, issuer: Issuer, public_key: IssuerPublicKey, serial: int, period: Period
-) -> Wanted:
-    """Return what the certificate says; the Japanese name only where the CA puts it in."""
-    name = content.alternative_name() if issuer.japanese_names else None
-    return Wanted(content.subject(), public_key, serial, period, name, content.roles)
+def accepted_dossier(order: Order) -> Dossier:
+    """Return the order's dossier; raises ``Refused`` unless the row says what its acceptance said.
+
+    Its id too: another row with an older dossier is no new order.
+    """
+    dossier = parse_dossier(order.dossier.encode())
+    ref, attempt = dossier.application_ref, dossier.attempt
+    ref = ref if order.authority is None else f"{order.authority}/{ref}"
+    said = (f"{ref}.{attempt}", ref, attempt, dossier.content.holder_id, dossier.digest())
+    if said != (order.id, order.application_ref, order.attempt, order.holder_id, order.digest):
+        raise Refused("ca.order.changed", f"the order {order.id} was changed after acceptance")
+    return dossier
 
 
-def _statement_pair(order: Order) -> tuple[str, str]:
+def statement_pair(order: Order) -> tuple[str, str]:
+    """Return the ids of the examination's and the approval's statement."""
     try:
         found = json.loads(order.statement_ids)
     except (ValueError, RecursionError):

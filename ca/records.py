@@ -88,8 +88,17 @@ class HolderSubject(SQLModel, table=True):
     holder_id: str = Field(sa_column=columns.key_column("holder.id", primary=False))
 
 
+def _peer_column() -> sa.Column[str]:
+    """Return a column that names another organisation, or nothing."""
+    return sa.Column(sa.CHAR(16), sa.ForeignKey("peer.id"), nullable=True)
+
+
 class Order(SQLModel, table=True):
-    """What the registration authority ordered: its canonical file and the signed statements."""
+    """What the registration authority ordered: its canonical file and the signed statements.
+
+    ``authority`` is the peer whose order it is, None for our own; its reference stands before the
+    application's then, as PEER/REF. ``addressee`` is the peer whose CA is to issue, None for ours.
+    """
 
     __tablename__ = "issue_order"
     __table_args__ = (sa.UniqueConstraint("application_ref", "attempt"),)
@@ -102,6 +111,8 @@ class Order(SQLModel, table=True):
     digest: str = Field(sa_column=columns.hexadecimal(64))
     statement_ids: str = Field(sa_type=sa.Text)
     accepted_seq: int
+    authority: str | None = Field(default=None, sa_column=_peer_column())
+    addressee: str | None = Field(default=None, sa_column=_peer_column())
 
 
 class Carrier(SQLModel, table=True):
@@ -202,6 +213,11 @@ def orders_of_application(tx: Transaction, application_ref: str) -> list[Order]:
     """Return the orders of every attempt, oldest first."""
     query = select(Order).where(Order.application_ref == application_ref)
     return list(tx.exec(query.order_by(col(Order.attempt))))
+
+
+def authorities_of_holder(tx: Transaction, holder_id: str) -> set[str | None]:
+    """Return whose orders certified the holder, None for our own."""
+    return set(tx.exec(select(Order.authority).where(Order.holder_id == holder_id)))
 
 
 def carrier_by_chip(tx: Transaction, chip_serial: str) -> Carrier | None:

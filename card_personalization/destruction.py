@@ -18,8 +18,8 @@ from operators.statements import Decision, Signer, StatementType
 from pki.errors import Conflict, NotFound, Refused
 from pki.validity import Clock, whole_seconds
 from policies.roles import Role
-from ra.examination import find_application
 from ra.persons.applicants import Applicant, applicant_of, verify_nobodys_own
+from ra.records import find_application
 from store.database import Store, Transaction
 
 _WITNESSES = (Role.IA_MANAGER, Role.RA_MANAGER, Role.CARD_OPERATOR)

@@ -20,8 +20,8 @@ from operators.directory import Directory
 from operators.statements import Decision, Signer, StatementType
 from pki.errors import Conflict, NotFound, Refused
 from policies.roles import Role
-from ra.examination import find_application
 from ra.persons.applicants import verify_nobodys_own
+from ra.records import find_application
 from store.database import Store, Transaction
 
 _APPROVERS = (Role.RA_MANAGER, Role.CA_MANAGER)

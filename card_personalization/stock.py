@@ -10,7 +10,7 @@ from audit.trail import Event, Trail
 from card_personalization import records
 from card_personalization.records import Card, CardState
 from card_personalization.transport import EmbeddedTransport, Transport
-from card_personalization.virtual_card import VirtualCard
+from card_personalization.virtual_card import KeyMaker, VirtualCard, make_rsa_key
 from keys.diversify import card_key
 from pki.errors import Conflict, Refused
 from pki.serials import Entropy
@@ -33,6 +33,7 @@ class Stock:
     kind: SiteKind
     folder: Path
     master: Callable[[], bytes]
+    make_key: KeyMaker = make_rsa_key
 
     def make_virtual(self, actor: str) -> str:
         """Make a blank virtual card, take it into stock and return its chip serial."""
@@ -60,7 +61,7 @@ class Stock:
 
     def insert_virtual(self, chip_serial: str) -> Transport:
         """Return a connection to a virtual card, as a reader would give one."""
-        return EmbeddedTransport(VirtualCard.load(self._path(chip_serial)))
+        return EmbeddedTransport(VirtualCard.load(self._path(chip_serial), make_key=self.make_key))
 
     def reserve(self, order_id: str) -> Card | None:
         """Return the card already reserved for the order, else one from stock, else None."""

@@ -7,10 +7,10 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import ValidationError, field_validator, model_validator
+from pydantic import StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -81,12 +81,17 @@ class StoreSection(Strict):
 
 
 class Secrets(Strict):
-    """References to passphrases of CA, anchor and operators' keys, and to the card master key."""
+    """References to passphrases of CA, anchor and operators' keys, and to two keys in hexadecimal.
+
+    ``cards``: the card master key; ``documents``: the data key of documents, 32 octets, which a
+    site without files of documents does without.
+    """
 
     ca_keys: SecretReference
     anchor: SecretReference
     cards: SecretReference
     operators: SecretReference
+    documents: SecretReference | None = None
 
 
 class Publication(Strict):
@@ -123,11 +128,28 @@ class AnchorsSection(Strict):
         return self
 
 
+class DocumentsSection(Strict):
+    """Programs that show documents, as words without a shell; not named, known ones are tried.
+
+    They must open the path given last in the process started, and copy nothing.
+    """
+
+    image_viewer: tuple[str, ...] = ()
+    pdf_viewer: tuple[str, ...] = ()
+    signed_viewer: tuple[str, ...] = ()
+
+
 class OperatorsSection(Strict):
     """The pinned first set-up (SHA-256), and the role table: one that ships, or a file's path."""
 
     setup: str
     role_table: str = "full"
+
+
+class RaSection(Strict):
+    """Whose CA issues what is approved here: the id of a peer, or our own if none is named."""
+
+    ca: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")] | None = None
 
 
 class Settings(BaseSettings):
@@ -145,6 +167,8 @@ class Settings(BaseSettings):
     operators: OperatorsSection
     parameters: Mapping[str, str | int | float] = {}
     anchors: AnchorsSection = AnchorsSection()
+    documents: DocumentsSection = DocumentsSection()
+    ra: RaSection = RaSection()
 
     @classmethod
     def settings_customise_sources(

@@ -20,12 +20,18 @@ from cli.reporting import report_prefectures
 from cli.site import make_site
 from cli.transcripts import write_transcript
 from cli.wiring import Services, open_services
+from operators.statements import Signer
 from pki.errors import Conflict, HpkiError
+from policies.moves import ApplicationState
 from policies.site import SiteKind
 from ra import records as ra_records
+from ra.casework.guards import ROMAJI, has_unusual_romaji
+from ra.casework.inquiries import inquiry_csv
+from ra.casework.records import NoticeKind
+from ra.casework.views import Use
 from ra.intake import ImportReport, Outcome
 from ra.persons.applicants import birth_date_of
-from ra.records import ApplicationState
+from ra.records import find_application
 from ra.revocation import CallerCheck, Request
 
 _MAX_OCTETS = 20 * 1024 * 1024
@@ -57,9 +63,11 @@ def run_demonstration(folder: Path, examples: Path, replace: bool) -> None:
     with bars() as shown:
         play.ceremony(ceremony, shown)
     report = play.intake(applications)
-    say("審査・承認・カード作成 examination, approval and the cards: a minute at most")
+    say("受付・審査・承認・カード作成 reception to cards: a minute or two")
     with bars() as shown:
-        play.decisions(report, shown)
+        refs = play.reception(report, shown)
+        play.examination(refs, shown)
+        play.approval(refs, shown)
         play.cards(shown)
     play.revocations()
     outputs = play.outputs()
@@ -73,6 +81,8 @@ class _Play:
 
     def __post_init__(self) -> None:
         self.files: list[Path] = []
+        self.deficient: list[str] = []
+        self.paid: list[str] = []
         self.good: Certificate | None = None
         self.revoked: Certificate | None = None
 
@@ -98,20 +108,60 @@ class _Play:
         show_rows(rows, ("line", "code", "text", "hint"), as_json=False)
         return report
 
-    def decisions(self, report: ImportReport, shown: Bars) -> None:
-        """Examine and approve every application that was taken."""
-        services = self.services
-        examiner = services.signer(self.staff.reception)
-        approver = services.signer(self.staff.approver)
+    def reception(self, report: ImportReport, shown: Bars) -> list[str]:
+        """Pass the files on; ask for the paper that one lacks (不備), which then arrives."""
+        services, signer = self.services, self.services.signer(self.staff.reception)
         refs = [
             row.application_ref
             for row in report.rows
             if row.outcome is Outcome.ACCEPTED and row.application_ref is not None
         ]
+        lacking = {row.application_ref: row.missing for row in report.rows if row.missing}
+        for ref in shown.track(refs, len(refs), "受付 reception"):
+            for code in lacking.get(ref, ()):
+                services.reception.ask(ref, (code,), "", signer)
+                services.letters.send(ref, NoticeKind.DEFICIENCY, "MAIL", signer)
+                today = services.registrar.today
+                services.cabinet.add(ref, code, today, signer, None, today)
+                self.deficient.append(ref)
+            services.reception.complete(ref, signer)
+        return refs
+
+    def examination(self, refs: list[str], shown: Bars) -> None:
+        """Look at each file, ask the register, whose answers are played, and sign."""
+        services, signer = self.services, self.services.signer(self.staff.reception)
+        for ref in shown.track(refs, len(refs), "本人確認・照合 identity, data"):
+            self._confirm_romaji(ref, signer)
+            for kind in ("IDENTITY", "DATA_MATCH"):
+                services.examination.check(ref, kind, signer, ok=True)
+        made = services.inquiries.make(refs, signer)
+        services.views.enter(Use.EXPORT, refs, self.staff.reception, f"inquiry {made.inquiry_id}")
+        services.inquiries.answer(inquiry_csv(made.rows, "登録あり"), signer)
         for ref in shown.track(refs, len(refs), "審査 examine"):
-            services.examination.examine(ref, examiner)
+            services.views.enter(Use.VIEW, [ref], self.staff.reception, "file")
+            services.examination.examine(ref, signer, rest_ok=True)
+
+    def _confirm_romaji(self, ref: str, signer: Signer) -> None:
+        """Confirm a name in romaji that is not the passport spelling of its kana."""
+        with self.services.store.read() as tx:
+            application = find_application(tx, ref)
+            name = ra_records.applicant(tx, application).romaji_name
+            unusual = has_unusual_romaji(tx, application)
+        if unusual:
+            source, field = ROMAJI
+            self.services.matches.enter(ref, source, {field: name}, signer)
+
+    def approval(self, refs: list[str], shown: Bars) -> None:
+        """Approve as another person; what is owed is paid, and the orders follow."""
+        services = self.services
+        approver = services.signer(self.staff.approver)
         for ref in shown.track(refs, len(refs), "承認 approve"):
             services.examination.approve(ref, approver)
+        cashier = services.signer(self.staff.reception)
+        for fee in services.fees.asked(settled=False):
+            services.letters.send(fee.application_ref, NoticeKind.FEE, "MAIL", cashier)
+            services.fees.pay(fee.application_ref, fee.yen, "DEMO", cashier)
+            self.paid.append(fee.application_ref)
 
     def cards(self, shown: Bars) -> None:
         services = self.services
@@ -173,6 +223,8 @@ class _Play:
             {
                 "受付 rows accepted": report.count(Outcome.ACCEPTED),
                 "不受理 rows rejected": report.count(Outcome.REJECTED),
+                "不備照会 asked for papers": len(self.deficient),
+                "手数料納付 fees paid": len(self.paid),
                 "発行カード cards made": made,
                 "失効 cards revoked": states.count("CLOSED_REVOKED"),
                 "監査証跡 audit verify": f"whole, {head.seq} entries, head {head.hash[:16]}…",

@@ -19,16 +19,20 @@ from cli.commands import (
     cert,
     config,
     demo,
+    documents,
     evidence,
+    exchange,
     followup,
     init,
     lint,
     lists,
+    papers,
     registration,
     report,
     revoke,
     staff,
     trail,
+    worklist,
 )
 
 _USAGE_ERROR = typer.BadParameter.__mro__[1]  # not exported by its own name
@@ -49,6 +53,9 @@ app.command("lint")(lint.lint)
 trail.app.add_typer(evidence.app)
 card.app.add_typer(card_papers.app)
 registration.app.add_typer(followup.app)
+registration.app.add_typer(papers.app)
+registration.app.add_typer(worklist.app)
+registration.app.add_typer(documents.app, name="document", no_args_is_help=True)
 for name, group in (
     ("ca", authorities.app),
     ("operator", staff.app),
@@ -58,6 +65,7 @@ for name, group in (
     ("crl", lists.app),
     ("report", report.app),
     ("audit", trail.app),
+    ("exchange", exchange.app),
     ("config", config.app),
 ):
     app.add_typer(group, name=name, no_args_is_help=True)

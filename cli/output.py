@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.options import current
-from cli.tables import show_table, write_stdout
+from cli.tables import show_table, sound, write_stdout
 from cli.words import HINTS, heading, phrase
 from pki.errors import Conflict, HpkiError, InvalidInput, NotFound, Refused, Unavailable
 from pki.validity import JST, japan_date, rfc3339
@@ -43,13 +43,18 @@ def show_banner(kind: SiteKind) -> None:
         console.print(Text(line, style=_BANNER_STYLE[kind]), soft_wrap=True)
 
 
-def show_rows(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool) -> None:
-    """Print rows as a table with the columns given, or whole as a JSON list."""
+def show_rows(
+    rows: Sequence[Row], columns: Sequence[str], *, as_json: bool, styles: Sequence[str] = ()
+) -> None:
+    """Print rows as a table with the columns given, or whole as a JSON list.
+
+    ``styles``: of each row on a terminal; a row's words say the same.
+    """
     if as_json:
         show_json(rows)
         return
     header = [heading(name, current.lang) for name in columns]
-    show_table(header, [[_cell(row.get(name), name) for name in columns] for row in rows])
+    show_table(header, [[_cell(row.get(name), name) for name in columns] for row in rows], styles)
 
 
 def show_record(row: Row, *, as_json: bool) -> None:
@@ -62,12 +67,20 @@ def show_record(row: Row, *, as_json: bool) -> None:
 
 def show_json(value: object) -> None:
     """Print a value as JSON on stdout."""
-    write_stdout(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=_plain)
+    write_stdout("\n".join(map(_escaped, text.split("\n"))) + "\n")
+
+
+def _escaped(line: str) -> str:
+    """Return a line of JSON with what could bend a terminal as JSON escapes it."""
+    if line.isprintable():
+        return line
+    return "".join(one if sound(one) == one else json.dumps(one).strip('"') for one in line)
 
 
 def say(text: str, style: str = "") -> None:
     """Print a line for people on stderr."""
-    stderr().print(Text(text, style=style))
+    stderr().print(Text(sound(text), style=style))
 
 
 def show_error(error: HpkiError) -> None:
@@ -169,7 +182,7 @@ def write_output(path: Path, octets: bytes, *, replace: bool = False) -> None:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())
+    return sound(" ".join(text.split()))
 
 
 def _cell(value: object, column: str = "") -> str:

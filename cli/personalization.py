@@ -11,8 +11,8 @@ from card_personalization.transport import TraceTransport
 from cli.wiring import Services
 from operators.statements import Signer
 from pki.errors import HpkiError
+from policies.moves import ApplicationState
 from ra import records
-from ra.records import ApplicationState
 
 
 def waiting_orders(services: Services) -> list[str]:

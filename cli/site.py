@@ -31,7 +31,7 @@ from policies.schema import Strict, load_toml
 from policies.site import SiteKind
 from store.migrate import upgrade
 
-_FOLDERS = ("keys", "trail", "operators", "anchors", "ceremonies", "reports")
+_FOLDERS = ("keys", "trail", "operators", "anchors", "ceremonies", "reports", "documents")
 _ROLE_TABLE = "role-table.toml"
 _MAX_STAFF_OCTETS = 256 * 1024
 
@@ -185,7 +185,8 @@ def _fill(
     public.chmod(0o755)
     settings = draft / FILE_NAME
     settings.write_text(_settings(kind, name, store_url, role_table, "0" * 64), encoding="utf-8")
-    write_secret(draft / "secrets" / "cards", secrets.token_hex(32))
+    for secret in ("cards", "documents"):
+        write_secret(draft / "secrets" / secret, secrets.token_hex(32))
     if kind is SiteKind.TRAINING:
         for secret in ("ca-keys", "anchor"):
             write_secret(draft / "secrets" / secret, secrets.token_urlsafe(24))
@@ -260,6 +261,7 @@ ca_keys = {ca_keys}
 anchor = {anchor}
 cards = {{ file = "secrets/cards" }}
 operators = {operators}
+documents = {{ file = "secrets/documents" }}
 
 # The first set-up: every appointment is proven back to it. Compare it with the signed page.
 [operators]

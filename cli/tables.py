@@ -11,17 +11,29 @@ from rich.table import Table
 from rich.text import Text
 
 from pki.errors import Unavailable
+from pki.reading.values import printable
 
 _GAP = 2
 _NARROWEST = 10
 
 
-def show_table(header: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> None:
-    """Print the rows under the header, or as names and values where there is none."""
+def show_table(
+    header: Sequence[str] | None, rows: Sequence[Sequence[str]], styles: Sequence[str] = ()
+) -> None:
+    """Print the rows under the header, or as names and values where there is none.
+
+    ``styles``: one for each row, or none at all.
+    """
+    rows = [[sound(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
-        _show_folded(header, rows)
+        _show_folded(header, rows, styles or [""] * len(rows))
     else:
         _show_lines([header, *rows] if header is not None else rows)
+
+
+def sound(text: str) -> str:
+    """Return the text with everything escaped that could bend a terminal, line ends apart."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def write_stdout(text: str) -> None:
@@ -50,7 +62,9 @@ def _show_lines(rows: Sequence[Sequence[str]]) -> None:
     )
 
 
-def _show_folded(header: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> None:
+def _show_folded(
+    header: Sequence[str] | None, rows: Sequence[Sequence[str]], styles: Sequence[str]
+) -> None:
     console = Console(file=sys.stdout)
     table = Table(box=None, show_header=header is not None, header_style="bold", pad_edge=False)
     names = header if header is not None else ("", "")
@@ -59,8 +73,8 @@ def _show_folded(header: Sequence[str] | None, rows: Sequence[Sequence[str]]) ->
     for number, name in enumerate(names):
         style = "bold" if header is None and number == 0 else ""
         table.add_column(name, overflow="fold", no_wrap=number not in folding, style=style)
-    for row in rows:
-        table.add_row(*map(Text, row))
+    for row, row_style in zip(rows, styles, strict=True):
+        table.add_row(*map(Text, row), style=row_style)
     console.print(table)
 
 

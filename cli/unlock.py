@@ -48,13 +48,19 @@ class Vault:
 
     def card_master(self) -> bytes:
         """Return the card master key, written as hexadecimal digits."""
-        text = self._resolve(self.site.settings.secrets.cards, "card master key")
-        try:
-            return bytes.fromhex(text.decode())
-        except ValueError:
-            raise InvalidInput(
-                "cli.secret.form", "the card master key is not written in hexadecimal"
-            ) from None
+        return self._key(self.site.settings.secrets.cards, "card master key")
+
+    def documents(self) -> bytes:
+        """Return the data key of documents, written as hexadecimal digits."""
+        reference = self.site.settings.secrets.documents
+        if reference is None:
+            raise Unavailable(
+                "cli.secret.documents",
+                "hpki.toml names no data key for documents",
+                "Put 64 random hexadecimal digits into a file (0600), keep a copy elsewhere, and "
+                'add to [secrets]: documents = { file = "secrets/documents" }.',
+            )
+        return self._key(reference, "data key of documents")
 
     def operator(self, name: str) -> bytes:
         """Return the passphrase of an operator's keys: ``NAME``, or ``NAME.VERSION`` of others.
@@ -65,6 +71,15 @@ class Vault:
         label = f"{person}.sign.{version}" if version else f"{person}.sign"
         first = not self.site.path(f"operators/{label}.pem").exists()
         return self._resolve(self.site.settings.secrets.operators, name, first=first)
+
+    def _key(self, reference: SecretReference, name: str) -> bytes:
+        text = self._resolve(reference, name)
+        try:
+            return bytes.fromhex(text.decode())
+        except ValueError:
+            raise InvalidInput(
+                "cli.secret.form", f"the {name} is not written in hexadecimal"
+            ) from None
 
     def _resolve(self, reference: SecretReference, name: str, *, first: bool = False) -> bytes:
         if name not in self._typed:

@@ -18,6 +18,7 @@ from audit.timestamps import TimeStamper
 from audit.trail import Event, Trail
 from ca.authorities import Authorities
 from ca.ceremonies import Ceremonies
+from ca.foreign_orders import ForeignOrders
 from ca.issuance import Issuance
 from ca.issuers import find_issuer
 from ca.orders import Orders
@@ -35,6 +36,8 @@ from crl.publishing import FolderPublisher
 from crl.records import Scope, latest
 from keys.files import FileKeyBackend
 from operators.directory import Directory
+from operators.exchange.peers import Peers
+from operators.exchange.receipts import Receipts
 from operators.policy import policy_state
 from operators.staff import Staff
 from operators.statements import KeySigner
@@ -43,9 +46,23 @@ from pki.signing import key_id
 from pki.validation import PathInputs, verify_path
 from policies.parameters import Parameters
 from policies.site import SiteKind
+from ra.casework.duplicates import Duplicates
+from ra.casework.fees import Fees
+from ra.casework.inquiries import Inquiries
+from ra.casework.letters import Letters
+from ra.casework.matches import Matches
+from ra.casework.reception import Reception
+from ra.casework.registrar import Registrar
+from ra.casework.views import Views
+from ra.casework.worklist import Worklist
+from ra.documents.cabinet import Cabinet
+from ra.documents.vault import Vault as DocumentVault
 from ra.erasure import Erasure
 from ra.examination import Examination
+from ra.handover.handover import Handover
+from ra.hindrances import Hindrances
 from ra.intake import Intake
+from ra.online import Online
 from ra.revocation import RevocationDesk
 from store.database import Store
 from store.migrate import verify_schema
@@ -100,7 +117,18 @@ class Services:
             os.urandom,
             self.authorities,
         )
-        self.orders = Orders(self.store, self.trail, self.directory, self.issuance, now)
+        self.peers = Peers(self.directory, Receipts(self.directory))
+        self.orders = Orders(
+            self.store,
+            self.trail,
+            self.directory,
+            self.issuance,
+            now,
+            self.peers,
+            self.site.settings.ra.ca,
+        )
+        self.foreign_orders = ForeignOrders(self.orders)
+        self.handover = Handover(self.orders)
         self.revocations = Revocations(self.trail, self.directory, self.profiles, now)
         self.publisher = FolderPublisher(self.site.path(self.site.settings.publication.folder))
         self.lists = Lists(
@@ -112,12 +140,21 @@ class Services:
             self.publisher,
             self.authorities,
         )
-        self.intake = Intake(self.store, self.trail, self.directory, now, os.urandom)
+        self.registrar = Registrar(self.trail, self.directory, self.parameters, now)
+        self.intake = Intake(
+            self.store, self.trail, self.directory, self.registrar, now, os.urandom
+        )
         self.examination = Examination(
-            self.store, self.trail, self.directory, self.orders, self.kind
+            self.store, self.trail, self.directory, self.orders, self.registrar, self.kind, now
         )
         self.desk = RevocationDesk(
-            self.store, self.trail, self.directory, self.revocations, now, os.urandom
+            self.store,
+            self.trail,
+            self.directory,
+            self.revocations,
+            self.registrar,
+            now,
+            os.urandom,
         )
 
     @cached_property
@@ -163,9 +200,71 @@ class Services:
         return Disclosure(self.store, self.trail, self.directory)
 
     @cached_property
+    def views(self) -> Views:
+        """Views of personal values."""
+        return Views(self.store, self.trail, self.directory)
+
+    @cached_property
+    def hindrances(self) -> Hindrances:
+        """What would hinder a step."""
+        return Hindrances(self.store, self.examination)
+
+    @cached_property
+    def reception(self) -> Reception:
+        """Reception of files."""
+        return Reception(self.store, self.registrar, self.kind)
+
+    @cached_property
+    def letters(self) -> Letters:
+        """Letters to applicants."""
+        return Letters(self.store, self.registrar)
+
+    @cached_property
+    def fees(self) -> Fees:
+        """Fees of applications."""
+        return Fees(self.store, self.registrar, self.examination.order)
+
+    @cached_property
+    def duplicates(self) -> Duplicates:
+        """Possible duplicates."""
+        return Duplicates(self.store, self.trail, self.directory, now)
+
+    @cached_property
+    def matches(self) -> Matches:
+        """Data matches."""
+        return Matches(self.store, self.registrar)
+
+    @cached_property
+    def worklist(self) -> Worklist:
+        """What waits for whom."""
+        return Worklist(self.store, self.registrar)
+
+    @cached_property
+    def inquiries(self) -> Inquiries:
+        """Inquiries to the ministry's register."""
+        return Inquiries(self.store, self.matches, self.document_vault, os.urandom)
+
+    @cached_property
     def erasure(self) -> Erasure:
         """Erasure of files whose time is over."""
-        return Erasure(self.store, self.trail, self.directory, self.parameters, now)
+        return Erasure(self.store, self.registrar, self.document_vault)
+
+    @cached_property
+    def document_vault(self) -> DocumentVault:
+        """The encrypted files of documents."""
+        return DocumentVault(self.site.path("documents"), self.vault.documents, os.urandom)
+
+    @cached_property
+    def cabinet(self) -> Cabinet:
+        """The documents of applications."""
+        return Cabinet(
+            self.store, self.trail, self.directory, self.parameters, self.document_vault, now
+        )
+
+    @cached_property
+    def online(self) -> Online:
+        """Applications signed online."""
+        return Online(self.store, self.intake, self.cabinet)
 
     def signer(self, operator_name: str) -> KeySigner:
         """Unlock an operator's key for this process; a wrong passphrase is entered."""

@@ -123,6 +123,8 @@ DOCUMENTS = {
     "LRA": "APPLICATION_FORM;PHOTO;LICENCE_COPY;PHOTO_ID;RESIDENT_RECORD",
     "MYNA": "APPLICATION_FORM;PHOTO;LICENCE_COPY",
 }
+INCOMPLETE = 9
+"""The place in the list of the one sound row that came without its resident record (住民票)."""
 HOUSES = (
     ("ひかり", "Hikari"), ("みどり", "Midori"), ("あおぞら", "Aozora"), ("さくら", "Sakura"),
     ("わかば", "Wakaba"), ("こだま", "Kodama"), ("つばさ", "Tsubasa"), ("のぞみ", "Nozomi"),
@@ -134,11 +136,11 @@ FAULTS = (
     (9, "romaji_name", ""),
     (22, "kanji_name", "渡\ue000　直樹"),
     (35, "kana_name", "ﾜﾀﾅﾍﾞ ﾅｵｷ"),
-    (48, "received_on", "2026/09/14"),
+    (48, "received_on", "令和8年9月31日"),
     (61, "profession", "内科医"),
     (74, "registration_number", "第900999号"),
     (87, "registration_date", "1991-04-15"),
-    (100, "documents", "APPLICATION_FORM;PHOTO;LICENCE_COPY;PHOTO_ID"),
+    (100, "documents", "APPLICATION_FORM;PHOTO;LICENCE_COPY;PHOTO_ID;JUMINHYO"),
     (113, "work_prefecture", "48"),
     (126, "director_role", "病院長"),
     (139, "application_ref", "T2026-0001"),
@@ -190,7 +192,16 @@ def _good_rows(rng: random.Random) -> list[Row]:
         row["director_role"] = "病院長" if hospital else "診療所院長"
         _work_at(rng, row, hospital=hospital)
         row["documents"] += ";ORG_DOC"
+    for number, row in enumerate(rows):
+        row["documents"] = _resident_record(row, number)
     return rows
+
+
+def _resident_record(row: Row, number: int) -> str:
+    """Return the row's papers, the resident record with the date on it, 5 to 40 days old."""
+    dated = date.fromisoformat(row["received_on"]) - timedelta(days=5 + number * 7 % 36)
+    paper = "" if number == INCOMPLETE else f";RESIDENT_RECORD@{dated}"
+    return row["documents"].replace(";RESIDENT_RECORD", paper)
 
 
 def _places() -> list[tuple[str, str, int, str, str]]:

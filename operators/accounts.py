@@ -84,11 +84,15 @@ class Account:
         """Return whether the person may not act at the position."""
         return any(span.covers(seq) for span in self.suspensions)
 
-    def curtailed_after(self, seq: int) -> bool:
-        """Return whether keys, a role or leave to act were taken away at or after the position."""
-        spans: list[Span] = [*self.keys, *self.roles]
-        return any(one.until_seq is not None and seq <= one.until_seq for one in spans) or any(
-            seq <= one.from_seq for one in self.suspensions
+    def curtailed_after(self, seq: int, until: int | None = None) -> bool:
+        """Return whether keys, a role or leave to act were taken away at or after the position.
+
+        With ``until`` only what stands up to that position counts.
+        """
+        ends: list[int | None] = [one.until_seq for one in (*self.keys, *self.roles)]
+        ends += [one.from_seq for one in self.suspensions]
+        return any(
+            one is not None and seq <= one and (until is None or one <= until) for one in ends
         )
 
     def roles_at(self, at: Moment) -> frozenset[Role]:

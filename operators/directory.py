@@ -243,6 +243,20 @@ class Directory:
             self._verify_pinned(tx, entry.head, register.head_from(row.seq))
         return operator_id
 
+    def verify_key_safe(self, tx: Transaction, statement_id: str) -> None:
+        """Raise ``Refused`` if the key that signed the kept statement was reported lost since.
+
+        The statement itself stays true; what it allowed is not done any more.
+        """
+        row = tx.get_one(Statement, statement_id)
+        keys = self.register(tx).account(row.operator_id).keys_at(row.seq)
+        if keys is None or keys.lost_seq is not None:
+            raise Refused(
+                "operators.statement.key_lost",
+                f"the key with which {row.operator_id} signed was reported lost since",
+                "Let an approver take the approval back: `hpki ra send-back`; examine it anew.",
+            )
+
     def _verify_pinned(self, tx: Transaction, head: Head, act: Head) -> None:
         """Raise ``Refused`` unless the chain leads from an entry to the next act of the register.
 

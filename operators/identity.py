@@ -10,6 +10,7 @@ from datetime import date
 
 from operators.acts import person_digest
 from pki.errors import Refused
+from policies import variants
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Identity:
     def maybe(self, names: Collection[str], birth_date: date | None) -> bool:
         """Return whether it may be the person of one of these names and that birth date.
 
-        Names are compared without width, case and blanks; an unknown birth date excludes nobody.
+        Names are compared without width, case, blanks and variant characters (髙 as 高); an unknown
+        birth date excludes nobody.
         """
         if plain(self.full_name) not in {plain(name) for name in names}:
             return False
@@ -35,8 +37,8 @@ class Identity:
 
 
 def plain(name: str) -> str:
-    """Return the name without blanks, in one width and case, for comparison only."""
-    return "".join(unicodedata.normalize("NFKC", name).split()).casefold()
+    """Return the name without blanks, in one width, case and form, for comparison only."""
+    return variants.fold("".join(unicodedata.normalize("NFKC", name).split()).casefold())
 
 
 def verify_identity(identity: Identity, operator_id: str, known: str) -> None:

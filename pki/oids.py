@@ -93,5 +93,19 @@ TIME_STAMPING: Final = "1.3.6.1.5.5.7.3.8"
 OCSP_SIGNING: Final = "1.3.6.1.5.5.7.3.9"
 """Extensions and what stands in them. Source: RFC 5280 sections 4.2, 5.2 and 5.3."""
 
+CMS_DATA: Final = "1.2.840.113549.1.7.1"
+CMS_SIGNED_DATA: Final = "1.2.840.113549.1.7.2"
+CMS_CONTENT_TYPE: Final = "1.2.840.113549.1.9.3"
+CMS_MESSAGE_DIGEST: Final = "1.2.840.113549.1.9.4"
+CMS_SIGNING_TIME: Final = "1.2.840.113549.1.9.5"
+"""Types of content and signed attributes. Source: RFC 5652 sections 4, 5 and 11."""
+
+SIGNING_CERTIFICATE_V2: Final = "1.2.840.113549.1.9.16.2.47"
+"""RFC 5035 section 3."""
+
+RSASSA_PSS: Final = "1.2.840.113549.1.1.10"
+MGF1: Final = "1.2.840.113549.1.1.8"
+"""RFC 4055 sections 2.2 and 3."""
+
 OCSP_NO_CHECK: Final = "1.3.6.1.5.5.7.48.1.5"
 """RFC 6960 section 4.2.2.2.1."""

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Literal
 
 from pki.errors import InvalidInput
-from policies.schema import Strict, load_toml, policy_data
+from policies.applications import Channel
+from policies.schema import Strict, Words, load_toml, policy_data
 
 
 class CheckRule(Strict):
-    """One check and its usual method by channel."""
+    """One check and its methods by channel, the usual one first."""
 
-    kind: str
-    japanese: str
-    method: Mapping[str, str]
-    administrator_only: bool
+    kind: Words
+    japanese: Words
+    english: Words
+    method: Mapping[Channel, tuple[Words, ...]]
+    wanted_for: Literal["all", "issue", "administrator"]
 
 
 class RefusalCode(Strict):
@@ -36,9 +39,15 @@ def _table() -> _Table:
     return load_toml(_Table, policy_data("checks.toml"), "checks.toml", "policies.checks")
 
 
-def checks_for(*, administrator: bool) -> tuple[CheckRule, ...]:
+def checks_for(*, issues: bool, administrator: bool) -> tuple[CheckRule, ...]:
     """Return the checks an application needs."""
-    return tuple(rule for rule in _table().check if administrator or not rule.administrator_only)
+    wanted = {"all": True, "issue": issues, "administrator": issues and administrator}
+    return tuple(rule for rule in _table().check if wanted[rule.wanted_for])
+
+
+def refusal_codes() -> tuple[RefusalCode, ...]:
+    """Return why an application may be refused."""
+    return _table().refusal
 
 
 def refusal_code(code: str) -> RefusalCode:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from audit.canonical import canonical_json, digest
 from ca.dossier import Content, Dossier, Offer, parse_dossier
 from pki.errors import InvalidInput
 from policies.hcroles import DIRECTOR_UNIT, hc_role_table
 from policies.site import DEMO, SiteKind
 from ra import records
-from ra.records import Application, Person, PersonVersion
+from ra.casework import records as work
+from ra.records import Application, Document, Person, PersonVersion
 from store.database import Transaction
 
 _PERSON_FIELDS = (
@@ -39,6 +41,9 @@ _APPLICATION_FIELDS = (
     "municipality",
     "member_id",
     "terms_version",
+    "office",
+    "association",
+    "replaces",
 )
 
 
@@ -46,22 +51,53 @@ def compute_dossier(
     tx: Transaction, application: Application, kind: SiteKind, offer: Offer
 ) -> Dossier:
     """Return the dossier as the rows are now, for certificates as offered at the examination."""
-    person = tx.get_one(Person, application.person_id)
+    version = records.applicant(tx, application)
+    papers = [one for one in records.documents_of(tx, application.ref) if one.redacts is None]
+    return Dossier(
+        application_ref=application.ref,
+        attempt=application.attempt,
+        content=content(application, version, kind, offer),
+        fields=field_digests(tx, application),
+        documents=tuple(_paper(one, application.salt) for one in papers),
+        checks=dict(_results(tx, application)),
+    )
+
+
+def field_digests(tx: Transaction, application: Application) -> dict[str, str]:
+    """Return the salted digest of each value of the application and its person."""
     version = records.applicant(tx, application)
     values: dict[str, Any] = {name: getattr(version, name) for name in _PERSON_FIELDS}
     values |= {name: getattr(application, name) for name in _APPLICATION_FIELDS}
-    values["birth_date"] = person.birth_date
-    return Dossier(
-        application_ref=application.ref,
-        attempt=1,
-        content=content(application, version, kind, offer),
-        fields=_salted(values, application.salt),
-        documents=tuple(records.documents_of(tx, application.ref)),
-        checks={
-            check.kind: f"{check.method}:{check.result}"
-            for check in records.checks_of(tx, application.ref)
-        },
-    )
+    values["birth_date"] = tx.get_one(Person, application.person_id).birth_date
+    return _salted(values, application.salt)
+
+
+def asked_about(tx: Transaction, application: Application) -> str:
+    """Return the SHA-256 of all field digests: what an inquiry is about."""
+    return digest(canonical_json(field_digests(tx, application)))
+
+
+def _paper(document: Document, salt: str) -> str:
+    """Return ``CODE.number`` and the salted digest of its days and of its file."""
+    days = (document.received_on, document.issued_on, document.valid_until)
+    text = "|".join(_text(value) for value in (*days, document.sha256))
+    return f"{document.code}.{document.number} {salted('paper', text, salt)}"
+
+
+def _results(tx: Transaction, application: Application) -> Iterator[tuple[str, str]]:
+    """Yield each result of the examination under the name of what was looked at."""
+    for check in records.checks_of(tx, application.ref):
+        yield check.kind, f"{check.method}:{check.result}"
+    for one in records.documents_of(tx, application.ref):
+        if one.result is not None and one.redacts is None:
+            yield f"document {one.code}.{one.number}", one.result.value
+    for match in work.matches_of(tx, application.ref):
+        said = salted("match", f"{match.seen}|{match.explanation}", application.salt)
+        yield f"match {match.source}.{match.field}", f"{match.verdict}:{said}"
+    for choice in work.choices_of(tx, application.ref):
+        yield f"duplicate {choice.other_ref}", choice.choice.value
+    for item in work.inquiries_of(tx, application.ref):
+        yield f"inquiry {item.inquiry_id}", f"{item.answer}:{item.evidence}"
 
 
 def examined_offer(application: Application) -> Offer:

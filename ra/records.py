@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, col, select
 
-from pki.errors import Refused
+from pki.errors import Conflict, NotFound, Refused
+from policies.moves import ApplicationState
 from store import columns
 from store.database import Transaction
 
-
-class ApplicationState(StrEnum):
-    """States of an application; the moves between them stand in ``ra/states.py``."""
-
-    RECEIVED = "RECEIVED"
-    EXAMINED = "EXAMINED"
-    REJECTED = "REJECTED"
-    ISSUING = "ISSUING"
-    ISSUED = "ISSUED"
-    PERSONALISED = "PERSONALISED"
-    CLOSED_REVOKED = "CLOSED_REVOKED"
+_PIECE = 500
 
 
 class CheckResult(StrEnum):
@@ -49,12 +41,15 @@ class Person(SQLModel, table=True):
     __tablename__ = "person"
 
     id: str = Field(sa_column=columns.key_column())
-    birth_date: date | None = None
+    birth_date: date | None = Field(default=None, index=True)
     search_key: str = Field(sa_type=sa.Text, index=True)
 
 
 class PersonVersion(SQLModel, table=True):
-    """Name and address as they were from a date on."""
+    """Name and address as an application brought them, from its receipt on.
+
+    They count for letters once ``confirmed_on`` says when somebody decided on them.
+    """
 
     __tablename__ = "person_version"
 
@@ -68,18 +63,24 @@ class PersonVersion(SQLModel, table=True):
     address: str = Field(sa_type=sa.Text)
     telephone: str = Field(sa_type=sa.Text)
     email: str | None = Field(default=None, sa_type=sa.Text)
+    confirmed_on: date | None = None
 
 
 class Application(SQLModel, table=True):
     """An application; ``salt`` (hex) keys the digests by which statements name its fields.
 
+    ``replaces`` is the application whose certificates it is about. ``due_on`` is the day by which
+    the next step must be taken, in days of the centre's clock: it stood still for
+    ``stopped_days``. ``attempt`` counts the orders made of it.
     Since ``erased_at`` the person's values are gone: empty, or zeros for digits.
     """
 
     __tablename__ = "application"
 
     ref: str = Field(sa_column=columns.key_column())
-    person_id: str = Field(sa_column=columns.key_column("person.id", primary=False))
+    person_id: str = Field(
+        sa_column=sa.Column(sa.Text, sa.ForeignKey("person.id"), nullable=False, index=True)
+    )
     import_id: str = Field(sa_column=columns.key_column("import_run.id", primary=False))
     row_digest: str = Field(sa_column=columns.hexadecimal(64))
     salt: str = Field(sa_column=columns.hexadecimal(64))
@@ -101,17 +102,55 @@ class Application(SQLModel, table=True):
     reject_reason: str | None = Field(default=None, sa_type=sa.Text)
     dossier: str | None = Field(default=None, sa_type=sa.Text)
     examination_id: str | None = Field(default=None, sa_type=sa.Text)
+    approval_id: str | None = Field(default=None, sa_type=sa.Text)
     carrier: str = Field(default="CARD", sa_type=sa.Text)
     erased_at: datetime | None = None
+    office: str | None = Field(default=None, sa_type=sa.Text)
+    association: str | None = Field(default=None, sa_type=sa.Text)
+    replaces: str | None = Field(default=None, sa_type=sa.Text, index=True)
+    web_id: str | None = Field(default=None, sa_type=sa.Text, unique=True)
+    state_since: datetime
+    due_on: date | None = None
+    stopped_days: int = 0
+    attempt: int = 1
+
+    __table_args__ = (
+        sa.Index(
+            "ix_application_work",
+            *("state", "due_on", "ref", "type", "office", "work_prefecture", "profession"),
+        ),
+    )
 
 
 class Document(SQLModel, table=True):
-    """A document that came with the application."""
+    """A paper of the application: the ``number``-th of its code.
+
+    ``issued_on`` and ``valid_until`` stand on the paper. ``sha256`` and ``octets`` are those of the
+    file in clear, which lies encrypted under ``file_name``; all four are None for paper alone. A
+    copy with something blacked out names the number it replaces in ``redacts``, and the statement.
+    """
 
     __tablename__ = "document"
 
     application_ref: str = Field(sa_column=columns.key_column("application.ref"))
     code: str = Field(sa_column=columns.key_column())
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    received_on: date
+    issued_on: date | None = None
+    valid_until: date | None = None
+    media_type: str | None = Field(default=None, sa_type=sa.Text)
+    octets: int | None = None
+    sha256: str | None = Field(default=None, sa_column=columns.hexadecimal(64, nullable=True))
+    file_name: str | None = Field(default=None, sa_type=sa.Text)
+    wrapped_key: str | None = Field(default=None, sa_type=sa.Text)
+    redacts: int | None = None
+    statement_id: str | None = Field(default=None, sa_type=sa.Text)
+    result: CheckResult | None = Field(
+        default=None, sa_column=columns.choice(CheckResult, nullable=True)
+    )
+    note: str = Field(default="", sa_type=sa.Text)
+    checked_by: str = Field(default="", sa_type=sa.Text)
+    checked_at: datetime | None = None
 
 
 class Check(SQLModel, table=True):
@@ -125,6 +164,7 @@ class Check(SQLModel, table=True):
     result: CheckResult = Field(sa_column=columns.choice(CheckResult))
     note: str = Field(default="", sa_type=sa.Text)
     examiner: str = Field(sa_type=sa.Text)
+    at: datetime
 
 
 class ImportRun(SQLModel, table=True):
@@ -187,6 +227,44 @@ def applications(tx: Transaction, states: Sequence[ApplicationState] = ()) -> li
     return list(tx.exec(query))
 
 
+def find_application(tx: Transaction, ref: str) -> Application:
+    """Return the application, or raise ``NotFound``."""
+    application = tx.get(Application, ref)
+    if application is None:
+        raise NotFound(
+            "ra.application.unknown", f"there is no application {ref!r}", "See `hpki ra list`."
+        )
+    return application
+
+
+def hold_application(tx: Transaction, ref: str) -> Application:
+    """Return the application as it is now, for change: nobody else does until the end.
+
+    It comes before the trail's head: whoever holds that must not wait for an application.
+    Raises ``NotFound``.
+    """
+    hold_applications(tx, [ref])
+    application = find_application(tx, ref)
+    tx.refresh(application)
+    return application
+
+
+def hold_applications(tx: Transaction, refs: Collection[str]) -> None:
+    """Have nobody else change the applications until the end; in one order, so that none waits."""
+    query = select(Application.ref).order_by(col(Application.ref))
+    list(_in_pieces(tx, query.with_for_update(key_share=True), col(Application.ref), refs))
+
+
+def verify_state(application: Application, *states: ApplicationState) -> None:
+    """Raise ``Conflict`` unless the application is in one of the states."""
+    if application.state not in states:
+        raise Conflict(
+            "ra.state",
+            f"{application.ref} is {application.state}, not {' or '.join(states)}",
+            "See `hpki ra show` for where it stands.",
+        )
+
+
 def version_of(tx: Transaction, person_id: str, as_of: date) -> PersonVersion | None:
     """Return the person's name and address as of a date, or None before the first."""
     query = (
@@ -208,6 +286,23 @@ def newest_version(tx: Transaction, person_id: str) -> PersonVersion:
     return tx.exec(query).one()
 
 
+def confirmed_version(tx: Transaction, application: Application) -> PersonVersion:
+    """Return the person's newest name and address that somebody decided on.
+
+    Those of the application where none is: whoever writes in with others is not believed yet.
+    """
+    query = (
+        select(PersonVersion)
+        .where(
+            PersonVersion.person_id == application.person_id,
+            col(PersonVersion.confirmed_on).is_not(None),
+        )
+        .order_by(col(PersonVersion.valid_from).desc())
+        .limit(1)
+    )
+    return tx.exec(query).one_or_none() or applicant(tx, application)
+
+
 def applicant(tx: Transaction, application: Application) -> PersonVersion:
     """Return name and address as the application brought them.
 
@@ -223,10 +318,15 @@ def applicant(tx: Transaction, application: Application) -> PersonVersion:
     return found
 
 
-def documents_of(tx: Transaction, application_ref: str) -> list[str]:
-    """Return the codes of the application's documents, sorted."""
-    query = select(Document.code).where(Document.application_ref == application_ref)
-    return sorted(tx.exec(query))
+def documents_of(tx: Transaction, application_ref: str) -> list[Document]:
+    """Return the application's documents by code and number, redacted copies included."""
+    query = select(Document).where(Document.application_ref == application_ref)
+    return sorted(tx.exec(query), key=lambda one: (one.code, one.number))
+
+
+def document_files(tx: Transaction) -> set[str]:
+    """Return the names of all files that documents have."""
+    return {name for name in tx.exec(select(Document.file_name)) if name}
 
 
 def checks_of(tx: Transaction, application_ref: str) -> list[Check]:
@@ -235,35 +335,66 @@ def checks_of(tx: Transaction, application_ref: str) -> list[Check]:
     return sorted(tx.exec(query), key=lambda check: check.kind)
 
 
-def living_by_licence(
-    tx: Transaction, profession: str, registration_number: str
-) -> list[Application]:
-    """Return applications for the licence that were neither rejected nor revoked."""
-    ended = (ApplicationState.REJECTED, ApplicationState.CLOSED_REVOKED)
-    query = select(Application).where(
-        Application.profession == profession,
-        Application.registration_number == registration_number,
-        col(Application.state).not_in(ended),
-    )
-    return list(tx.exec(query))
+def born_on(tx: Transaction, day: date | None) -> list[Person]:
+    """Return the persons born that day."""
+    if day is None:
+        return []
+    return list(tx.exec(select(Person).where(Person.birth_date == day).order_by(col(Person.id))))
 
 
-def person_like(tx: Transaction, search_key: str, birth_date: date) -> list[Person]:
-    """Return persons whose search key and birth date are these."""
-    query = select(Person).where(Person.search_key == search_key, Person.birth_date == birth_date)
-    return list(tx.exec(query))
+def applications_of(tx: Transaction, person_ids: Sequence[str]) -> list[Application]:
+    """Return every application of the persons, by reference."""
+    query = select(Application).where(col(Application.person_id).in_(person_ids))
+    return list(tx.exec(query.order_by(col(Application.ref))))
 
 
-def other_licence(
-    tx: Transaction, person_id: str, profession: str, registration_number: str
-) -> bool:
-    """Return whether the person applied for the profession under another number."""
-    query = select(Application.ref).where(
-        Application.person_id == person_id,
-        Application.profession == profession,
-        Application.registration_number != registration_number,
-    )
-    return tx.exec(query).first() is not None
+def insert_rows(tx: Transaction, table: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert many rows at once; a column that a row does not give has the model's default."""
+    fields = table.model_fields.items()
+    defaults = {name: field.get_default() for name, field in fields if not field.is_required()}
+    if rows:
+        tx.flush()
+        core = SQLModel.metadata.tables[str(table.__tablename__)]
+        tx.connection().execute(sa.insert(core), [{**defaults, **row} for row in rows])
+
+
+def _in_pieces(tx: Transaction, query: Any, column: Any, values: Collection[str]) -> Iterator[Any]:
+    """Yield what a query finds where the column is one of many values."""
+    ordered = sorted(values)
+    for start in range(0, len(ordered), _PIECE):
+        yield from tx.exec(query.where(column.in_(ordered[start : start + _PIECE])))
+
+
+def applications_by_ref(tx: Transaction, refs: Collection[str]) -> list[Application]:
+    """Return the applications of those references."""
+    return list(_in_pieces(tx, select(Application), col(Application.ref), refs))
+
+
+def web_ids_taken(tx: Transaction, web_ids: Collection[str]) -> set[str]:
+    """Return those of the web ids that an application has."""
+    return set(_in_pieces(tx, select(Application.web_id), col(Application.web_id), web_ids))
+
+
+def persons_by_key(tx: Transaction, keys: Collection[str]) -> list[Person]:
+    """Return the persons with one of the search keys."""
+    return list(_in_pieces(tx, select(Person), col(Person.search_key), keys))
+
+
+def births_of(tx: Transaction, person_ids: Collection[str]) -> dict[str, date | None]:
+    """Return the birth date of each person; None after the erasure."""
+    persons = _in_pieces(tx, select(Person), col(Person.id), person_ids)
+    return {one.id: one.birth_date for one in persons}
+
+
+def versions_by_person(tx: Transaction, person_ids: Collection[str]) -> list[PersonVersion]:
+    """Return every name and address of the persons."""
+    return list(_in_pieces(tx, select(PersonVersion), col(PersonVersion.person_id), person_ids))
+
+
+def licences_of(tx: Transaction, person_ids: Collection[str]) -> list[tuple[str, str, str]]:
+    """Return person, profession and registration number of each of their applications."""
+    query = select(Application.person_id, Application.profession, Application.registration_number)
+    return list(_in_pieces(tx, query, col(Application.person_id), person_ids))
 
 
 def revocation_requests(tx: Transaction, *, unreviewed: bool) -> list[RevocationRequest]:

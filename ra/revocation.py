@@ -19,13 +19,19 @@ from pki.errors import Conflict, InvalidInput, NotFound, Refused
 from pki.serials import Entropy
 from pki.validity import Clock, rfc3339, whole_seconds
 from policies.grounds import ground
+from policies.moves import ApplicationState
 from policies.roles import Role
 from ra import records
+from ra.casework.registrar import Registrar
 from ra.dossiers import salted
-from ra.examination import find_application
 from ra.persons.applicants import birth_date_of, verify_nobodys_own
-from ra.records import Application, ApplicationState, RequestState, RevocationRequest
-from ra.states import move
+from ra.records import (
+    Application,
+    RequestState,
+    RevocationRequest,
+    find_application,
+    hold_application,
+)
 from store.database import Store, Transaction
 
 
@@ -93,6 +99,7 @@ class RevocationDesk:
     trail: Trail
     directory: Directory
     revocations: Revocations
+    registrar: Registrar
     clock: Clock
     entropy: Entropy
 
@@ -136,7 +143,7 @@ class RevocationDesk:
         if request.caller is not None:
             self._verify_caller(affected, request.caller, row, officer, seen)
         with self.store.begin() as tx:
-            application = find_application(tx, affected.application_ref)
+            application = hold_application(tx, affected.application_ref)
             people = {one.operator_id for one in (officer, executor) if one is not None}
             verify_nobodys_own(self.directory, tx, application, people)
             row.executor = executor.operator_id if executor and not row.emergency else ""
@@ -147,7 +154,7 @@ class RevocationDesk:
             (statement,) = self.directory.state(tx, event, (officer, order.decision()))
             row.statement_id = statement.id
             revoked = self.revocations.execute(tx, order, statement.id, executor)
-            move(application, ApplicationState.CLOSED_REVOKED)
+            self.registrar.follow(tx, application, ApplicationState.CLOSED_REVOKED)
             return revoked
 
     def requests(self, *, unreviewed: bool = False) -> list[RevocationRequest]:
@@ -320,7 +327,7 @@ def _find_carrier(tx: Transaction, target: str) -> Carrier:
 def _affected(tx: Transaction, carrier: Carrier, certificates: list[Certificate]) -> Affected:
     order = tx.get_one(ca_records.Order, carrier.order_id)
     application = find_application(tx, order.application_ref)
-    version = records.newest_version(tx, application.person_id)
+    version = records.confirmed_version(tx, application)
     return Affected(
         carrier_id=carrier.id,
         card_number=carrier.chip_serial,

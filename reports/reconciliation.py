@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -25,28 +25,9 @@ from crl.records import ListState, RevocationList
 from operators.records import Statement
 from pki.findings import Severity
 from pki.serials import serial_hex
-from ra.records import Application, ApplicationState
+from reports.applications import check_applications
+from reports.differences import Difference, difference, read_body, stream
 from store.database import Transaction
-
-_PAGE = 500
-_APPROVED = frozenset(
-    (
-        ApplicationState.ISSUING,
-        ApplicationState.ISSUED,
-        ApplicationState.PERSONALISED,
-        ApplicationState.CLOSED_REVOKED,
-    )
-)
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One place where rows and trail do not agree; ``seq``: the entry, 0 if there is none."""
-
-    code: str
-    severity: Severity
-    seq: int
-    what: str
 
 
 @dataclass(frozen=True)
@@ -75,7 +56,9 @@ class _Ledger:
         yield from self._before(seq)
         fact = self._next
         if fact is None or fact.seq != seq:
-            yield _error(self.name, "no_row", seq, f"{body['object_id']} has an entry and no row")
+            yield difference(
+                self.name, "no_row", seq, f"{body['object_id']} has an entry and no row"
+            )
             return
         self._next = next(self.facts, None)
         changed = [name for name, value in fact.detail.items() if body["detail"].get(name) != value]
@@ -83,7 +66,7 @@ class _Ledger:
             changed.insert(0, "id")
         if changed or fact.faults:
             names = ", ".join(dict.fromkeys((*changed, *fact.faults)))
-            yield _error(self.name, "differs", seq, f"{body['object_id']} has another {names}")
+            yield difference(self.name, "differs", seq, f"{body['object_id']} has another {names}")
 
     def finish(self) -> Iterator[Difference]:
         """Yield the rows that no entry told of."""
@@ -93,7 +76,7 @@ class _Ledger:
         while self._next is not None and (seq is None or self._next.seq < seq):
             fact = self._next
             what = fact.object_id or ", ".join(map(str, fact.detail.values()))
-            yield _error(self.name, "no_entry", fact.seq, f"{what} has a row and no entry")
+            yield difference(self.name, "no_entry", fact.seq, f"{what} has a row and no entry")
             self._next = next(self.facts, None)
 
 
@@ -108,8 +91,9 @@ def check_rows(tx: Transaction) -> Iterator[Difference]:
     signed = _Ledger("statement", _statements(tx))
     issued: dict[str, Mapping[str, Any]] = {}
     published: set[str] = set()
-    for seq, text in _stream(tx, sa.select(_col(TrailEntry.seq), _col(TrailEntry.body))):
-        body = _read(text)
+    withdrawn: set[str] = set()
+    for seq, text in stream(tx, sa.select(_col(TrailEntry.seq), _col(TrailEntry.body))):
+        body = read_body(text)
         if body is None:
             yield Difference("trail.entry", Severity.ERROR, seq, "the entry cannot be read")
             continue
@@ -118,6 +102,11 @@ def check_rows(tx: Transaction) -> Iterator[Difference]:
             yield from ledgers[code].take(seq, body)
         if body["detail"].get("signed"):
             yield from signed.take(seq, body)
+        if code == "ISSUE.WITHDRAW":
+            withdrawn.add(body["object_id"])
+        elif code == "CERT.ISSUE" and body["detail"].get("order") in withdrawn:
+            what = f"{body['detail']['order']} was withdrawn, and {body['object_id']} issued on it"
+            yield difference("order", "withdrawn", seq, what)
         if code == "CRL.ISSUE":
             issued[body["object_id"]] = {**body["detail"], "seq": seq}
         elif code == "CRL.PUBLISH":
@@ -125,8 +114,7 @@ def check_rows(tx: Transaction) -> Iterator[Difference]:
     for ledger in (*ledgers.values(), signed):
         yield from ledger.finish()
     yield from _check_lists(tx, issued, published)
-    yield from _check_applications(tx)
-    yield from _check_decisions(tx)
+    yield from check_applications(tx)
 
 
 def _reservations(tx: Transaction) -> Iterator[_Fact]:
@@ -137,7 +125,7 @@ def _reservations(tx: Transaction) -> Iterator[_Fact]:
         _col(Certificate.tbs_der),
         _col(Certificate.spki_sha256),
     )
-    for seq, issuer, serial, tbs_der, spki in _stream(tx, query):
+    for seq, issuer, serial, tbs_der, spki in stream(tx, query):
         yield _Fact(seq, f"{issuer}:{serial}", {"tbs": digest(tbs_der), "spki": spki})
 
 
@@ -149,7 +137,7 @@ def _certificates(tx: Transaction) -> Iterator[_Fact]:
         sa.func.coalesce(col(Certificate.issued_seq), 0).label("seq"),
         *sa.inspect(Certificate).columns,
     ).where(issued)
-    for row in _stream(tx, query):
+    for row in stream(tx, query):
         one = row._mapping
         der = one["certificate_der"] or b""
         detail = {
@@ -192,7 +180,7 @@ def _revocations(tx: Transaction) -> Iterator[_Fact]:
         _col(Revocation.request_id),
         _col(Revocation.statement_id),
     ).join(Certificate, col(Certificate.id) == col(Revocation.certificate_id))
-    for seq, group in groupby(_stream(tx, query), key=lambda row: row[0]):
+    for seq, group in groupby(stream(tx, query), key=lambda row: row[0]):
         rows = list(group)
         detail: dict[str, object] = {
             "entries": {
@@ -214,7 +202,7 @@ def _orders(tx: Transaction) -> Iterator[_Fact]:
         _col(Order.digest),
         _col(Order.statement_ids),
     )
-    for seq, order_id, ref, dossier, noted, statement_ids in _stream(tx, query):
+    for seq, order_id, ref, dossier, noted, statement_ids in stream(tx, query):
         erased = not dossier and ref in _purged(tx, [ref])
         seen = noted if erased else digest(dossier.encode())
         faults = () if noted == seen else ("digest",)
@@ -234,7 +222,7 @@ def _purged(tx: Transaction, refs: list[str]) -> set[str]:
 
 def _statements(tx: Transaction) -> Iterator[_Fact]:
     query = sa.select(_col(Statement.seq), _col(Statement.id), _col(Statement.body))
-    for seq, group in groupby(_stream(tx, query), key=lambda row: row[0]):
+    for seq, group in groupby(stream(tx, query), key=lambda row: row[0]):
         named = {statement_id: digest(body.encode()) for _, statement_id, body in group}
         yield _Fact(seq, None, {"signed": named})
 
@@ -249,98 +237,21 @@ def _check_lists(
         _col(RevocationList.state),
         _col(RevocationList.list_der),
     ).where(col(RevocationList.state) != ListState.NUMBERED)
-    for _, issuer, number, state, der in _stream(tx, query):
+    for _, issuer, number, state, der in stream(tx, query):
         name = f"{issuer}:{number}"
         entry = issued.pop(name, None)
         if entry is None:
-            yield _error("list", "no_entry", 0, f"{name} has a row and no entry")
+            yield difference("list", "no_entry", 0, f"{name} has a row and no entry")
         elif entry.get("sha256") != hashlib.sha256(der or b"").hexdigest():
-            yield _error("list", "differs", entry["seq"], f"{name} has another sha256")
+            yield difference("list", "differs", entry["seq"], f"{name} has another sha256")
         if (state == ListState.PUBLISHED) != (name in published):
-            yield _error("list", "published", 0, f"{name} is {state}; the trail says otherwise")
+            yield difference("list", "published", 0, f"{name} is {state}; the trail says otherwise")
     for name, entry in issued.items():
-        yield _error("list", "no_row", entry["seq"], f"{name} has an entry and no row")
-
-
-def _check_applications(tx: Transaction) -> Iterator[Difference]:
-    """Yield applications whose state no decision of the trail explains."""
-    after = ""
-    while page := tx.exec(
-        select(Application.ref, Application.state, Application.reject_code, Application.erased_at)
-        .where(Application.ref > after)
-        .order_by(col(Application.ref))
-        .limit(_PAGE)
-    ).all():
-        after = page[-1][0]
-        refs = [one[0] for one in page]
-        decided, purged = _decided(tx, refs), _purged(tx, refs)
-        for ref, state, reject_code, erased_at in page:
-            if (erased_at is not None) != (ref in purged):
-                yield _error("application", "erased", 0, f"{ref}: erased, row and trail differ")
-            wanted = reject_code or "" if state is ApplicationState.REJECTED else "APPROVE"
-            open_yet = state not in _APPROVED and state is not ApplicationState.REJECTED
-            said = decided.get(ref)
-            if said is None and not open_yet:
-                yield _error("application", "no_entry", 0, f"{ref} is {state}, nobody decided it")
-            elif said is not None and (open_yet or said[1] != wanted):
-                yield _error(
-                    "application", "differs", said[0], f"{ref} is {state}, decided {said[1]}"
-                )
-
-
-def _decided(tx: Transaction, refs: list[str]) -> dict[str, tuple[int, str]]:
-    """Return position and word of the newest decision about each application."""
-    query = (
-        select(TrailEntry.object_id, TrailEntry.seq, TrailEntry.body)
-        .where(
-            TrailEntry.code == "APP.DECIDE",
-            TrailEntry.object_type == "application",
-            col(TrailEntry.object_id).in_(refs),
-        )
-        .order_by(col(TrailEntry.seq))
-    )
-    found = {}
-    for ref, seq, text in tx.exec(query):
-        body = _read(text)
-        found[ref] = (seq, str(body["detail"].get("decision", "")) if body else "")
-    return found
-
-
-def _check_decisions(tx: Transaction) -> Iterator[Difference]:
-    """Yield decisions about applications that have no row."""
-    query = (
-        select(TrailEntry.seq, TrailEntry.object_id)
-        .outerjoin(Application, col(Application.ref) == col(TrailEntry.object_id))
-        .where(TrailEntry.code == "APP.DECIDE", col(Application.ref).is_(None))
-        .order_by(col(TrailEntry.seq))
-    )
-    for seq, ref in tx.exec(query):
-        yield _error("application", "no_row", seq, f"{ref} was decided and has no row")
-
-
-def _error(ledger: str, kind: str, seq: int, what: str) -> Difference:
-    return Difference(f"{ledger}.{kind}", Severity.ERROR, seq, f"{ledger} {what}")
-
-
-def _stream(tx: Transaction, query: sa.Select[Any]) -> Iterable[Any]:
-    """Return the rows in the order of their first column, fetched a page at a time."""
-    first = query.selected_columns[0]
-    ordered = query.order_by(first)
-    return tx.connection().execute(ordered, execution_options={"yield_per": _PAGE})
+        yield difference("list", "no_row", entry["seq"], f"{name} has an entry and no row")
 
 
 def _col(attribute: Any) -> Any:
     return col(attribute)
-
-
-def _read(text: object) -> dict[str, Any] | None:
-    """Return the content of an entry, None for what is none."""
-    try:
-        body = json.loads(str(text))
-        readable = isinstance(body["detail"], dict) and isinstance(body["object_id"], str)
-        return body if readable and isinstance(body["code"], str) and "outcome" in body else None
-    except (ValueError, RecursionError, KeyError, TypeError):
-        return None
 
 
 def _list(text: str) -> object:

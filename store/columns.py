@@ -17,7 +17,11 @@ SQLModel.metadata.naming_convention = {
 
 
 def choice(
-    enumeration: type[StrEnum], *, nullable: bool = False, index: bool = False
+    enumeration: type[StrEnum],
+    *,
+    nullable: bool = False,
+    index: bool = False,
+    primary_key: bool = False,
 ) -> sa.Column[StrEnum]:
     """Return a text column that holds only the enumeration's values."""
     return sa.Column(
@@ -31,6 +35,7 @@ def choice(
         ),
         nullable=nullable,
         index=index,
+        primary_key=primary_key,
     )
 
 

@@ -16,6 +16,9 @@ from pki.errors import Conflict, Unavailable
 Transaction = Session
 """The unit of work that repositories are called with; they never commit."""
 
+_TRY_AGAIN = ("40001", "40P01")
+"""SQLSTATE of a failed serialization and of a deadlock. Source: PostgreSQL, appendix A."""
+
 
 class Store:
     """One database at a SQLAlchemy URL: ``sqlite:///PATH`` or ``postgresql+psycopg://…``."""
@@ -75,6 +78,12 @@ class Store:
             except DatabaseError as error:
                 if type(error) not in (OperationalError, DatabaseError):
                     raise  # a fault of this program; DatabaseError itself is a damaged file
+                if getattr(error.orig, "sqlstate", "") in _TRY_AGAIN:
+                    raise Conflict(
+                        "store.busy",
+                        "somebody else changed the same things at this moment; nothing was done",
+                        "Do it again.",
+                    ) from error
                 raise Unavailable("store.unavailable", _reason(error)) from error
             finally:
                 session.expunge_all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import pytest
 
@@ -14,6 +15,21 @@ if TYPE_CHECKING:
     from tests.postgres import Server
 
 SMELL = "smell"
+ALWAYS_ON_BOTH = (
+    "attack",
+    "trail",
+    "anchor",
+    "store",
+    "migrat",
+    "decisions",
+    "at_once",
+    "two_",
+    "race",
+    "beside",
+    "online",
+    "worklist",
+)
+"""Words in the names of tests that run on PostgreSQL every time."""
 
 
 @pytest.fixture
@@ -57,6 +73,46 @@ def store_url(request: pytest.FixtureRequest) -> str:
     """URL of an empty database: the test runs twice, on SQLite and on PostgreSQL."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+class _Sampling:
+    """Of the tests that run on both databases ``make soak`` runs all on PostgreSQL too.
+
+    ``make test`` runs there whatever is about attacks, the trail, the store and races, and of the
+    others every third, chosen by the CRC of its name: the same ones each time.
+    """
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Mark the others before marks are looked at."""
+        for item in items:
+            params = getattr(getattr(item, "callspec", None), "params", {})
+            name = item.nodeid.partition("[")[0]
+            if (
+                "postgres" in params.values()
+                and not any(word in name for word in ALWAYS_ON_BOTH)
+                and crc32(name.encode()) % 3
+            ):
+                item.add_marker(pytest.mark.soak)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the sampling."""
+    config.pluginmanager.register(_Sampling(), "sampling-of-databases")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Name the group of a test in its id, by which xdist keeps a group in one worker.
+
+    xdist 3.8 does so itself, but in a way that pytest 9.2 no longer sees.
+    """
+    if not getattr(config.option, "loadgroup", False):
+        return
+    for item in items:
+        for mark in item.iter_markers("xdist_group"):
+            if "@" not in item.nodeid:
+                item._id = item._id.parse(f"{item.nodeid}@{mark.args[0]}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

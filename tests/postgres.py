@@ -25,6 +25,35 @@ from psycopg import sql
 START_SECONDS = 30
 QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
+_KEEP = """
+CREATE SCHEMA kept;
+CREATE TABLE kept.changes (tag text);
+DO $$ DECLARE name text; BEGIN
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+        EXECUTE format('CREATE TABLE kept.%I AS TABLE public.%I', name, name);
+    END LOOP;
+END $$;
+CREATE TABLE kept.sequences AS
+    SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public';
+CREATE FUNCTION kept.note_change() RETURNS event_trigger LANGUAGE plpgsql AS
+    $$ BEGIN INSERT INTO kept.changes VALUES (tg_tag); END $$;
+CREATE EVENT TRIGGER kept_changes ON ddl_command_end EXECUTE FUNCTION kept.note_change();
+"""
+_RESTORE = """
+SET session_replication_role = replica;
+DO $$ DECLARE name text; BEGIN
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid();
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+        EXECUTE format('DELETE FROM public.%I', name);
+        EXECUTE format('INSERT INTO public.%I SELECT * FROM kept.%I', name, name);
+    END LOOP;
+    PERFORM setval(format('public.%I', sequencename)::regclass,
+        coalesce(last_value, 1), last_value IS NOT NULL) FROM kept.sequences;
+END $$;
+"""
+"""Past the triggers and foreign keys, as replication writes."""
+
 
 @dataclass(frozen=True)
 class Server:
@@ -49,6 +78,22 @@ class Server:
         with self.connect() as connection:
             connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return name
+
+    def keep_rows(self, name: str) -> None:
+        """Have the database keep a copy of its rows, to which ``restore_rows`` brings it back."""
+        with self.connect(name) as connection:
+            connection.execute(_KEEP)
+
+    def restore_rows(self, name: str) -> bool:
+        """Bring every table back to the rows kept; False where the schema was changed since.
+
+        A tenth of the work of a new database.
+        """
+        with self.connect(name) as connection:
+            if connection.execute("SELECT tag FROM kept.changes LIMIT 1").fetchone():
+                return False
+            connection.execute(_RESTORE)
+        return True
 
     def drop_database(self, name: str) -> None:
         """Drop it, ending connections that a failed test left open."""

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,11 +121,11 @@ def write_chip(path: Path, chip: Chip) -> None:
     The folder is not synced: after a power cut of the machine the chip may be one command back,
     never torn.
     """
-    record = {"format": "hpki-virtual-card", "version": 1, **asdict(replace(chip, directories=()))}
+    record = {"format": "hpki-virtual-card", "version": 1, **vars(chip)}
     record["directories"] = [
         {
             "aid": df.aid,
-            "files": [{"kind": _kind(file), **asdict(file)} for file in df.files],
+            "files": [{"kind": _kind(file), **vars(file)} for file in df.files],
         }
         for df in chip.directories
     ]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 import jaconv
 
-from ra.lists.faults import ApplicationType, Channel, Fault, FaultCode, Rulebook
+from pki.errors import InvalidInput
+from policies.applications import ApplicationType, Channel, application_types, channels
+from ra.dates import parse_date
+from ra.lists.faults import Fault, FaultCode, Rulebook
 from ra.lists.table import show
 from ra.persons import names
 
@@ -21,13 +25,17 @@ NO_WORKPLACE = "なし"
 
 @dataclass(frozen=True)
 class Column:
-    """One column; ``check`` gives the faults of a cell that is not empty."""
+    """One column; ``check`` gives the faults of a cell that is not empty.
+
+    ``lackable``: a file may come without it, which is as if all its cells were empty.
+    """
 
     name: str
     label: str
     check: Callable[[Column, str, Rulebook], Iterator[Fault]]
     mandatory: bool = True
     is_name: bool = False
+    lackable: bool = False
 
     @property
     def title(self) -> str:
@@ -39,9 +47,29 @@ class Column:
         return Fault(code, self.name, f"The {self.title} {rest}.", hint)
 
 
-def parse_documents(cell: str) -> tuple[str, ...]:
-    """Return the codes of a semicolon list, in its order; empty items are passed over."""
-    return tuple(code for item in cell.split(";") if (code := item.strip(" ")))
+@lru_cache(maxsize=1024)
+def parse_day(cell: str) -> date:
+    """Return ``parse_date`` of the cell, remembered: a row's dates are wanted three times."""
+    return parse_date(cell)
+
+
+def parse_documents(cell: str) -> Mapping[str, str]:
+    """Return the codes of a semicolon list in its order, each with the text of its date or empty.
+
+    ``PHOTO; RESIDENT_RECORD@2026-08-30``. Empty items are passed over; of a code that comes twice
+    the first date counts.
+    """
+    found: dict[str, str] = {}
+    for code, day in _items(cell):
+        found.setdefault(code, day)
+    return found
+
+
+def _items(cell: str) -> Iterator[tuple[str, str]]:
+    for item in cell.split(";"):
+        code, _, day = item.partition("@")
+        if item.strip(" "):
+            yield code.strip(" "), day.strip(" ")
 
 
 def check_cell(column: Column, cell: str, rulebook: Rulebook) -> Iterator[Fault]:
@@ -82,42 +110,36 @@ def _pattern(
     return check
 
 
-def _nearest(cell: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(cell[:40], sorted(known), n=1, cutoff=0.6)
+def _nearest(cell: str, known: Collection[str], japanese: Mapping[str, str] | None = None) -> str:
+    """Return a hint: the code of that Japanese name, else the nearest, else all there are."""
+    named = [code for code, name in (japanese or {}).items() if name == cell]
+    near = named or difflib.get_close_matches(cell[:40], sorted(known), n=1, cutoff=0.6)
     return f"Did you mean {near[0]}?" if near else f"Write one of {', '.join(sorted(known))}."
 
 
 def _day(column: Column, cell: str, rulebook: Rulebook) -> Iterator[Fault]:
-    day = parse_day(cell)
-    if day is None:
-        hint = "Write year-month-day with two digits each for month and day: 2026-09-01."
-        yield column.fault(FaultCode.DATE, f"{show(cell)} is not a date", hint)
-    elif day > rulebook.today:
-        yield column.fault(FaultCode.FUTURE, f"{cell} lies in the future", "Compare the form.")
-
-
-def parse_day(cell: str) -> date | None:
-    """Return the date of ``YYYY-MM-DD``, else None: other ISO 8601 forms are not taken."""
-    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", cell) is None:
-        return None
     try:
-        return date.fromisoformat(cell)
-    except ValueError:
-        return None
+        day = parse_day(cell)
+    except InvalidInput as error:
+        yield Fault(
+            FaultCode.DATE, column.name, f"The {column.title} is wrong: {error.text}", error.hint
+        )
+        return
+    if day > rulebook.today:
+        yield column.fault(FaultCode.FUTURE, f"{cell} lies in the future", "Compare the form.")
 
 
 def _type(column: Column, cell: str, rulebook: Rulebook) -> Iterator[Fault]:
     if cell not in ApplicationType.__members__:
-        hint = _nearest(cell, ApplicationType.__members__)
+        japanese = {str(rule.code): rule.japanese for rule in application_types().values()}
+        hint = _nearest(cell, ApplicationType.__members__, japanese)
         yield column.fault(FaultCode.TYPE, f"{show(cell)} is not known", hint)
-    elif cell != ApplicationType.NEW:
-        hint = "Enter it by itself; a list holds new applications (NEW) only."
-        yield column.fault(FaultCode.TYPE_ELSEWHERE, f"{cell} is not in this import", hint)
 
 
 def _channel(column: Column, cell: str, rulebook: Rulebook) -> Iterator[Fault]:
     if cell not in Channel.__members__:
-        hint = f"Write one of {', '.join(Channel)}."
+        japanese = {str(rule.code): rule.japanese for rule in channels().values()}
+        hint = _nearest(cell, Channel.__members__, japanese)
         yield column.fault(FaultCode.CHANNEL, f"{show(cell)} is not known", hint)
 
 
@@ -177,26 +199,31 @@ def _director_role(column: Column, cell: str, rulebook: Rulebook) -> Iterator[Fa
 
 
 def _documents(column: Column, cell: str, rulebook: Rulebook) -> Iterator[Fault]:
-    codes = parse_documents(cell)
     known = rulebook.documents.names
+    items = tuple(_items(cell))
+    codes = [code for code, _ in items]
     for code in dict.fromkeys(codes):
         if code not in known:
-            hint = _nearest(code, known)
+            hint = _nearest(code, known, known)
             yield column.fault(
                 FaultCode.DOCUMENT_UNKNOWN, f"lists {show(code)}, no document code", hint
             )
         if codes.count(code) > 1:
             hint = "Name each document once."
             yield column.fault(FaultCode.DOCUMENT_TWICE, f"lists {show(code)} more than once", hint)
+    for _, day in items:
+        if day:
+            yield from _day(column, day, rulebook)
 
 
+_REF = "[A-Za-z0-9-]{4,32}"
 COLUMNS = (
     Column(
         "application_ref",
         "申請番号",
         _pattern(
             FaultCode.APPLICATION_REF,
-            "[A-Za-z0-9-]{4,32}",
+            _REF,
             "is not 4 to 32 ASCII letters, digits and hyphens",
             "Write the number given at reception: T2026-0001.",
         ),
@@ -263,9 +290,10 @@ COLUMNS = (
         "電話番号",
         _pattern(
             FaultCode.TELEPHONE,
-            "(?=(?:[0-9]-?){9,15}$)[0-9]+(?:-[0-9]+)*",
-            "is not 9 to 15 digits with single hyphens",
-            "Write a number under which the applicant can be called back in case of loss.",
+            "(?=(?:[0-9]-?){9,15}$)0[0-9]*(?:-[0-9]+)*",
+            "is not 9 to 15 digits from 0 on with single hyphens",
+            "Write a number under which the applicant can be called back in case of loss;"
+            " spreadsheets drop the first 0.",
             quoted=False,
         ),
     ),
@@ -293,7 +321,46 @@ COLUMNS = (
         ),
         mandatory=False,
     ),
-    Column("documents", "提出書類", _documents),
+    Column("documents", "提出書類", _documents, mandatory=False),
     Column("terms_version", "利用規約の版", _free),
+    Column(
+        "office",
+        "受付審査局",
+        _pattern(
+            FaultCode.OFFICE,
+            "[A-Z0-9-]{1,16}",
+            "is not 1 to 16 capital letters, digits and hyphens",
+            "Write the code of the reception office.",
+        ),
+        mandatory=False,
+        lackable=True,
+    ),
+    Column("association", "所属医師会", _free, mandatory=False, lackable=True),
+    Column(
+        "replaces",
+        "旧申請番号",
+        _pattern(
+            FaultCode.REPLACES,
+            _REF,
+            "is not 4 to 32 ASCII letters, digits and hyphens",
+            "Write the number of the application whose certificates this one is about.",
+        ),
+        mandatory=False,
+        lackable=True,
+    ),
+    Column(
+        "web_id",
+        "ウェブ申請ID",
+        _pattern(
+            FaultCode.WEB_ID,
+            "[A-Za-z0-9-]{1,64}",
+            "is not 1 to 64 ASCII letters, digits and hyphens",
+            "Copy it from the web form; leave it empty for an application on paper.",
+            quoted=False,
+        ),
+        mandatory=False,
+        lackable=True,
+    ),
 )
 LABELS = {column.name: column.label for column in COLUMNS}
+LACKABLE = frozenset(column.name for column in COLUMNS if column.lackable)

@@ -1,4 +1,4 @@
-"""The words of an application list: kinds, channels, the faults of a row, what it is held against.
+"""The words of an application list: the faults of a row, and what it is held against.
 
 Texts quote codes and dates, never names, addresses, numbers or e-mail; hints may suggest a name
 in romaji or kana. Both go to the rejects file and the screen, not to log or trail.
@@ -13,32 +13,6 @@ from enum import StrEnum
 from policies.documents import DocumentRules
 
 
-class ApplicationType(StrEnum):
-    """Kinds of applications. Source: forms of JMA and MEDIS; disaster: JMA, 2016."""
-
-    NEW = "NEW"
-    RENEW = "RENEW"
-    REISSUE_LOST = "REISSUE_LOST"
-    REISSUE_DAMAGED = "REISSUE_DAMAGED"
-    REISSUE_NAME = "REISSUE_NAME"
-    REISSUE_MEMBER = "REISSUE_MEMBER"
-    CONTACT_CHANGE = "CONTACT_CHANGE"
-    LOSS_REPORT = "LOSS_REPORT"
-    STOP_USE = "STOP_USE"
-    PIN_DISCLOSE = "PIN_DISCLOSE"
-    PIN_UNLOCK = "PIN_UNLOCK"
-    TEMP_DISASTER = "TEMP_DISASTER"
-    REMOTE_NEW = "REMOTE_NEW"
-
-
-class Channel(StrEnum):
-    """How an application of this import arrived: mail, regional office, Mynaportal."""
-
-    POST = "POST"
-    LRA = "LRA"
-    MYNA = "MYNA"
-
-
 class FaultCode(StrEnum):
     """Every fault a row can have."""
 
@@ -49,8 +23,8 @@ class FaultCode(StrEnum):
     APPLICATION_REF = "ra.row.application_ref"
     DUPLICATE_REF = "ra.row.duplicate_ref"
     TYPE = "ra.row.type"
-    TYPE_ELSEWHERE = "ra.row.type_elsewhere"
     CHANNEL = "ra.row.channel"
+    CHANNEL_OF_TYPE = "ra.row.channel_of_type"
     DATE = "ra.row.date"
     FUTURE = "ra.row.future"
     KANJI_NAME = "ra.row.kanji_name"
@@ -72,10 +46,14 @@ class FaultCode(StrEnum):
     MEMBER_ID = "ra.row.member_id"
     DOCUMENT_UNKNOWN = "ra.row.document_unknown"
     DOCUMENT_TWICE = "ra.row.document_twice"
-    DOCUMENT_MISSING = "ra.row.document_missing"
+    OFFICE = "ra.row.office"
+    REPLACES = "ra.row.replaces"
+    WEB_ID = "ra.row.web_id"
     REF_TAKEN = "ra.row.ref_taken"
-    LICENCE_TAKEN = "ra.row.licence_taken"
     OWN_FILE = "ra.row.own_file"
+    SAME_DAY = "ra.row.same_day"
+    REPLACES_OTHER = "ra.row.replaces_other"
+    WEB_ID_TAKEN = "ra.row.web_id_taken"
 
 
 @dataclass(frozen=True)

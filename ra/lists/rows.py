@@ -12,11 +12,22 @@ from dataclasses import dataclass
 from datetime import date
 
 from pki.errors import InvalidInput
+from policies.applications import ApplicationType, Channel, application_types
 from policies.documents import DocumentRules
-from ra.lists.columns import COLUMNS, LABELS, NO_WORKPLACE, check_cell, parse_documents
-from ra.lists.faults import ApplicationType, Channel, Fault, FaultCode, RoleNames, Rulebook
+from ra.dates import both_calendars
+from ra.lists.columns import (
+    COLUMNS,
+    LABELS,
+    LACKABLE,
+    NO_WORKPLACE,
+    check_cell,
+    parse_day,
+    parse_documents,
+)
+from ra.lists.faults import Fault, FaultCode, RoleNames, Rulebook
 from ra.lists.table import Record, Table, read_table, strip_ascii, write_rejects
-from ra.persons.names import is_latin_name, romaji_suggestion
+from ra.persons.names import is_latin_name
+from ra.persons.romaji import romaji_suggestion
 
 _COLUMNS = {column.name: column for column in COLUMNS}
 _COMING_OF_AGE = 18
@@ -28,7 +39,7 @@ class ApplicationRow:
 
     ``registration_number``, ``member_id`` and ``work_prefecture`` keep their leading zeros;
     ``institution_ja`` is ``なし`` for someone without a workplace; ``documents`` are codes in the
-    order of the file.
+    order of the file, ``document_dates`` the dates on those papers for which the file gives one.
     """
 
     application_ref: str
@@ -55,6 +66,11 @@ class ApplicationRow:
     member_id: str | None
     documents: tuple[str, ...]
     terms_version: str
+    office: str | None
+    association: str | None
+    replaces: str | None
+    web_id: str | None
+    document_dates: Mapping[str, date]
 
 
 @dataclass(frozen=True)
@@ -64,7 +80,7 @@ class RowVerdict:
     ``line`` is where the row begins in the file (header: 1). ``application_ref`` is None if it is
     unsound. ``row_digest`` is the SHA-256 (hex) of the canonical row: RFC 8785 JSON of column to
     cell, outer ASCII white space taken off all fields but names; order of columns, encoding and
-    quoting do not change it.
+    quoting do not change it, nor does a column that a file may lack and that is empty.
     """
 
     line: int
@@ -82,14 +98,15 @@ def read_applications(
     documents: DocumentRules,
     encoding: str = "utf-8",
 ) -> tuple[RowVerdict, ...]:
-    """Return one verdict per row of a CSV list, in the order of the file.
+    """Return one verdict per row of a list, CSV or XLSX, in the order of the file.
 
-    ``today`` is the day in Japan; ``encoding`` is ``utf-8`` (with or without BOM) or ``cp932``.
+    ``today`` is the day in Japan; ``encoding`` (of CSV) is ``utf-8`` (with or without BOM) or
+    ``cp932``.
     Raises ``InvalidInput`` (``ra.import...``) if the file as a whole cannot be read.
     """
-    table = read_table(content, LABELS, encoding)
+    table = read_table(content, LABELS, encoding, LACKABLE)
     rulebook = Rulebook(today, roles, documents)
-    first_lines: dict[str, int] = {}
+    first_lines: dict[tuple[str, str], int] = {}
     return tuple(_judge(table, record, rulebook, first_lines) for record in table.records)
 
 
@@ -102,12 +119,12 @@ def rejects_csv(
     they were, and ``faults`` is passed over. Raises ``InvalidInput`` (``ra.import.other_file``) if
     ``original`` is not the file that the verdicts are about.
     """
-    table = read_table(original, LABELS, encoding)
+    table = read_table(original, LABELS, encoding, LACKABLE)
     records = {record.line: record for record in table.records}
     rows = []
     for verdict in verdicts:
         record = records.get(verdict.line)
-        if record is None or _digest(table, record) != verdict.row_digest:
+        if record is None or _digest(record, _fields(table, record)) != verdict.row_digest:
             raise InvalidInput(
                 "ra.import.other_file",
                 f"Line {verdict.line} is not the row that was judged.",
@@ -119,27 +136,34 @@ def rejects_csv(
     return write_rejects(table.columns, rows)
 
 
-def _fields(table: Table, record: Record) -> dict[str, str]:
-    """Return column to cell; names as given, the others without outer ASCII white space."""
+def _fields(table: Table, record: Record) -> dict[str, str] | None:
+    """Return column to cell, names as given, the others without outer ASCII white space.
+
+    None if the cells do not number as the columns.
+    """
+    if len(record.cells) != len(table.columns):
+        return None
     return {
         name: cell if _COLUMNS[name].is_name else strip_ascii(cell)
         for name, cell in zip(table.columns, record.cells, strict=True)
     }
 
 
-def _digest(table: Table, record: Record) -> str:
-    fits = len(record.cells) == len(table.columns)
-    value = _fields(table, record) if fits else record.cells
+def _digest(record: Record, fields: Mapping[str, str] | None) -> str:
+    value: object = record.cells
+    if fields is not None:
+        value = {name: cell for name, cell in fields.items() if cell or name not in LACKABLE}
     canonical = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
 
 
 def _judge(
-    table: Table, record: Record, rulebook: Rulebook, first_lines: dict[str, int]
+    table: Table, record: Record, rulebook: Rulebook, first_lines: dict[tuple[str, str], int]
 ) -> RowVerdict:
-    """Return the verdict of one row; ``first_lines`` gathers the line of each reference."""
-    digest = _digest(table, record)
-    if len(record.cells) != len(table.columns):
+    """Return the verdict of one row; ``first_lines`` gathers the line of what is unique."""
+    given = _fields(table, record)
+    digest = _digest(record, given)
+    if given is None:
         fault = Fault(
             FaultCode.WIDTH,
             "",
@@ -147,13 +171,14 @@ def _judge(
             'Put a cell that holds a comma in quotation marks ("), and keep empty cells.',
         )
         return RowVerdict(record.line, None, None, (fault,), digest)
-    fields = _fields(table, record)
+    fields = dict.fromkeys(LACKABLE, "") | given
     faults = [fault for name in LABELS for fault in _field_faults(name, fields, rulebook)]
     unsound = {fault.field for fault in faults}
     faults += _row_faults(fields, unsound, rulebook)
     ref = None if "application_ref" in unsound else fields["application_ref"]
-    if ref is not None:
-        faults += _repeated(ref, record.line, first_lines)
+    for name in ("application_ref", "web_id"):
+        if name not in unsound:
+            faults += _repeated(name, fields[name], record.line, first_lines)
     application = None if faults else _application(fields)
     return RowVerdict(record.line, ref, application, tuple(faults), digest)
 
@@ -181,14 +206,14 @@ def _row_faults(
     fields: Mapping[str, str], unsound: set[str], rulebook: Rulebook
 ) -> Iterator[Fault]:
     """Yield what is wrong between fields that are sound by themselves."""
+    if "type" not in unsound:
+        yield from _channel_and_previous(fields, unsound)
     if not unsound & {"kanji_name", "kana_name"}:
         yield from _kana_parts(fields)
     if not unsound & {"birth_date", "registration_date", "received_on"}:
         yield from _registration(fields)
     if fields["director_role"] and "director_role" not in unsound:
         yield from _institution(fields, unsound)
-    if not unsound & {"channel", "documents"}:
-        yield from _required_documents(fields, rulebook)
 
 
 def _kana_parts(fields: Mapping[str, str]) -> Iterator[Fault]:
@@ -200,22 +225,42 @@ def _kana_parts(fields: Mapping[str, str]) -> Iterator[Fault]:
         )
 
 
+def _channel_and_previous(fields: Mapping[str, str], unsound: set[str]) -> Iterator[Fault]:
+    """Yield how the row breaks the rule of its type (``policies/data/applications.toml``)."""
+    rule = application_types()[ApplicationType(fields["type"])]
+    if "channel" not in unsound and fields["channel"] not in rule.channels:
+        yield _COLUMNS["channel"].fault(
+            FaultCode.CHANNEL_OF_TYPE,
+            f"{fields['channel']} is no way for {rule.code} ({rule.japanese})",
+            f"Write one of {', '.join(rule.channels)}, or correct the type.",
+        )
+    replaces = fields["replaces"]
+    names_another = replaces not in ("", fields["application_ref"])
+    if "replaces" in unsound or (names_another if rule.needs_previous else not replaces):
+        return
+    rest, hint = f"is not used by {rule.code} ({rule.japanese})", "Leave it empty."
+    if rule.needs_previous:
+        rest = f"must name another application for {rule.code} ({rule.japanese})"
+        hint = "Write the number of the application whose certificates this one is about."
+    yield _COLUMNS["replaces"].fault(FaultCode.REPLACES, rest, hint)
+
+
 def _registration(fields: Mapping[str, str]) -> Iterator[Fault]:
     column = _COLUMNS["registration_date"]
-    born, registered = (
-        date.fromisoformat(fields[name]) for name in ("birth_date", "registration_date")
+    born, registered, received = (
+        parse_day(fields[name]) for name in ("birth_date", "registration_date", "received_on")
     )
     age_reached = (registered.year - _COMING_OF_AGE, registered.month, registered.day)
     if age_reached < (born.year, born.month, born.day):
         yield column.fault(
             FaultCode.REGISTERED_TOO_YOUNG,
-            f"{registered} lies before the applicant's {_COMING_OF_AGE}th birthday",
+            f"{both_calendars(registered)} lies before the applicant's {_COMING_OF_AGE}th birthday",
             "Compare both dates with the licence; a year of an era may be misread.",
         )
-    if registered > date.fromisoformat(fields["received_on"]):
+    if registered > received:
         yield column.fault(
             FaultCode.REGISTERED_AFTER_RECEIPT,
-            f"{registered} lies after the application was received, {fields['received_on']}",
+            f"{both_calendars(registered)} lies after the application was received, {received}",
             "Compare both dates with the licence and the reception stamp.",
         )
 
@@ -234,54 +279,34 @@ def _institution(fields: Mapping[str, str], unsound: set[str]) -> Iterator[Fault
             )
 
 
-def _required_documents(fields: Mapping[str, str], rulebook: Rulebook) -> Iterator[Fault]:
-    given = parse_documents(fields["documents"])
-    for rule in rulebook.documents.required(
-        fields["channel"],
-        director_role=bool(fields["director_role"]),
-        former_surname=bool(fields["former_surname"]),
-    ):
-        if rule.document in given:
-            continue
-        reason = f"by channel {rule.channel}"
-        if rule.when != "always":
-            reason = f"with {rule.when} ({LABELS[rule.when]})"
-        yield _COLUMNS["documents"].fault(
-            FaultCode.DOCUMENT_MISSING,
-            f"lacks {rule.document} ({rulebook.documents.names[rule.document]}), required {reason}",
-            "Ask the applicant for it, then add its code to the list.",
-        )
-
-
-def _repeated(ref: str, line: int, first_lines: dict[str, int]) -> Iterator[Fault]:
-    first = first_lines.setdefault(ref, line)
+def _repeated(
+    name: str, value: str, line: int, first_lines: dict[tuple[str, str], int]
+) -> Iterator[Fault]:
+    first = first_lines.setdefault((name, value), line) if value else line
     if first != line:
-        yield _COLUMNS["application_ref"].fault(
+        yield _COLUMNS[name].fault(
             FaultCode.DUPLICATE_REF,
-            f"{ref} is also on line {first}",
-            "Remove the row, or give it the number that reception gave it.",
+            f"{value} is also on line {first}",
+            "Remove one of the rows, or give each its own number as reception or the web form did.",
         )
 
 
 def _application(fields: Mapping[str, str]) -> ApplicationRow:
     """Return the application of a row without faults."""
-
-    def day(name: str) -> date:
-        return date.fromisoformat(fields[name])
-
+    documents = parse_documents(fields["documents"])
     return ApplicationRow(
         application_ref=fields["application_ref"],
         type=ApplicationType(fields["type"]),
         channel=Channel(fields["channel"]),
-        received_on=day("received_on"),
+        received_on=parse_day(fields["received_on"]),
         kanji_name=fields["kanji_name"],
         kana_name=fields["kana_name"],
         romaji_name=fields["romaji_name"],
         former_surname=fields["former_surname"] or None,
-        birth_date=day("birth_date"),
+        birth_date=parse_day(fields["birth_date"]),
         profession=fields["profession"],
         registration_number=fields["registration_number"],
-        registration_date=day("registration_date"),
+        registration_date=parse_day(fields["registration_date"]),
         director_role=fields["director_role"] or None,
         institution_ja=fields["institution_ja"],
         institution_en=fields["institution_en"] or None,
@@ -292,6 +317,11 @@ def _application(fields: Mapping[str, str]) -> ApplicationRow:
         telephone=fields["telephone"],
         email=fields["email"] or None,
         member_id=fields["member_id"] or None,
-        documents=parse_documents(fields["documents"]),
+        documents=tuple(documents),
         terms_version=fields["terms_version"],
+        office=fields["office"] or None,
+        association=fields["association"] or None,
+        replaces=fields["replaces"] or None,
+        web_id=fields["web_id"] or None,
+        document_dates={code: parse_day(day) for code, day in documents.items() if day},
     )

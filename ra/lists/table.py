@@ -1,4 +1,4 @@
-"""CSV of an application list: bytes to rows of cells and back, and the faults of a whole file."""
+"""Files of an application list: bytes to rows of cells and back, and the faults of a whole file."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import csv
 import difflib
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pki.errors import InvalidInput
+from ra.lists.workbook import is_workbook, read_workbook
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_ROWS = 100_000
@@ -18,6 +19,8 @@ _MAX_LINE_CHARACTERS = 100_000
 
 FAULTS_COLUMN = "faults"
 """Last column of a rejects file; the reader passes over it."""
+REMARK = "#"
+"""What the row under the header begins with, before the label, if it is no application."""
 
 _BOM = b"\xef\xbb\xbf"
 _ASCII_SPACE = " \t\r\n\v\f"
@@ -44,12 +47,15 @@ class Table:
     records: tuple[Record, ...]
 
 
-def read_table(content: bytes, known: Mapping[str, str], encoding: str) -> Table:
-    """Return the rows of ``content``.
+def read_table(
+    content: bytes, known: Mapping[str, str], encoding: str, optional: Collection[str] = ()
+) -> Table:
+    """Return the rows of ``content``, CSV or XLSX: what it is shows in its first bytes.
 
-    ``known`` maps each column that the file must have to its Japanese name.
-    ``encoding`` is ``utf-8`` (with or without BOM) or ``cp932``. Rows without any text are passed
-    over. In a file with a ``faults`` column the escapes of ``write_rejects`` are undone.
+    ``known`` maps each column to its Japanese name; a file may lack those of ``optional``.
+    ``encoding`` (of CSV) is ``utf-8`` (with or without BOM) or ``cp932``. Rows without any text
+    are passed over, and under the header the template's remark with the labels. In a file with a
+    ``faults`` column the escapes of ``write_rejects`` are undone.
     Raises ``InvalidInput`` (``ra.import...``) for what makes the whole file unreadable.
     """
     if len(content) > MAX_BYTES:
@@ -58,15 +64,19 @@ def read_table(content: bytes, known: Mapping[str, str], encoding: str) -> Table
             f"The file has {len(content):,} bytes; {MAX_BYTES:,} are the most that is read.",
             "Split the list into several files.",
         )
-    rows = _rows(_decode(content, encoding))
+    is_sheet = is_workbook(content)
+    rows = iter(_sheet_rows(content)) if is_sheet else _rows(_decode(content, encoding))
     try:
         _, cells = next(rows)
     except StopIteration:
         raise _empty("The file is empty.") from None
     header = [strip_ascii(cell) for cell in cells]
-    _verify_header(header, known)
+    _verify_header(header, known, optional)
+    if is_sheet:
+        rows = _padded(rows, len(header))
     faults_at = header.index(FAULTS_COLUMN) if FAULTS_COLUMN in header else None
-    records = tuple(_records(rows, len(header), faults_at))
+    label = known.get(header[0], "")
+    records = tuple(_records(_without_remark(rows, label), len(header), faults_at))
     if not records:
         raise _empty("The file has a header but no application.")
     return Table(tuple(name for name in header if name != FAULTS_COLUMN), records)
@@ -74,8 +84,38 @@ def read_table(content: bytes, known: Mapping[str, str], encoding: str) -> Table
 
 def _empty(text: str) -> InvalidInput:
     return InvalidInput(
-        "ra.import.empty", text, "Give a CSV file with the header row and one row per application."
+        "ra.import.empty",
+        text,
+        "Give a CSV or XLSX file with the header row and one row per application.",
     )
+
+
+def _sheet_rows(content: bytes) -> list[tuple[int, list[str]]]:
+    """Return line and cells of the rows of a workbook: header, remark, one row too many."""
+    rows = read_workbook(content, MAX_ROWS + 3)
+    for line, cells in rows:
+        if max(map(len, cells)) > MAX_FIELD_CHARACTERS:
+            raise _overlong(line)
+    return rows
+
+
+def _padded(rows: Iterator[tuple[int, list[str]]], width: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a workbook, which leaves out empty cells at the end, in full width."""
+    for line, cells in rows:
+        yield line, cells + [""] * (width - len(cells))
+
+
+def _without_remark(
+    rows: Iterator[tuple[int, list[str]]], label: str
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows under the header, without the first if it repeats it in Japanese.
+
+    Nothing else is passed over: a row is never lost because its first cell begins with #.
+    """
+    first = next(rows, None)
+    if first is not None and first[1][0].strip() != f"{REMARK} {label}":
+        yield first
+    yield from rows
 
 
 def _decode(content: bytes, encoding: str) -> str:
@@ -85,7 +125,7 @@ def _decode(content: bytes, encoding: str) -> str:
         raise InvalidInput(
             "ra.import.nul",
             f"The file has a NUL byte at offset {nul}; it is not a CSV text file.",
-            "Save the list as CSV UTF-8 (not as a workbook or UTF-16) and try again.",
+            "Save the list as CSV UTF-8 (not as UTF-16) or as an Excel workbook (.xlsx).",
         )
     if encoding == "utf-8":
         return _decode_utf8(content.removeprefix(_BOM), content.startswith(_BOM))
@@ -172,7 +212,9 @@ def _overlong(line: int) -> InvalidInput:
     )
 
 
-def _verify_header(header: Sequence[str], known: Mapping[str, str]) -> None:
+def _verify_header(
+    header: Sequence[str], known: Mapping[str, str], optional: Collection[str]
+) -> None:
     unknown = [name for name in header if name not in known and name != FAULTS_COLUMN]
     if unknown:
         raise InvalidInput(
@@ -187,7 +229,11 @@ def _verify_header(header: Sequence[str], known: Mapping[str, str]) -> None:
             f"The file has a column more than once: {', '.join(twice)}.",
             "Keep one of them.",
         )
-    missing = [f"{name} ({label})" for name, label in known.items() if name not in header]
+    missing = [
+        f"{name} ({label})"
+        for name, label in known.items()
+        if name not in header and name not in optional
+    ]
     if missing:
         raise InvalidInput(
             "ra.import.missing_column",
@@ -217,7 +263,7 @@ def _records(
                 "Split the list into several files.",
             )
         given = cells if faults_at is None else _as_given(cells, width, faults_at)
-        if any(len(cell) > MAX_FIELD_CHARACTERS for cell in given):
+        if max(map(len, given), default=0) > MAX_FIELD_CHARACTERS:
             raise _overlong(line)
         yield Record(line, tuple(given))
 
@@ -237,11 +283,24 @@ def write_rejects(columns: Sequence[str], rows: Iterable[tuple[Sequence[str], st
     UTF-8 with BOM, CRLF. A cell that a spreadsheet would take for a formula gets a leading
     apostrophe, which ``read_table`` takes away again.
     """
+    escaped = ([_escaped(cell) for cell in cells] + [faults] for cells, faults in rows)
+    return _written([*columns, FAULTS_COLUMN], escaped)
+
+
+def write_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    """Return CSV of ``columns``, UTF-8 with BOM, CRLF; formulas escaped as in a rejects file."""
+    return _written(columns, ([_escaped(cell) for cell in cells] for cells in rows))
+
+
+def _escaped(cell: str) -> str:
+    return "'" + cell if _FORMULA.match(cell) else cell
+
+
+def _written(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow([*columns, FAULTS_COLUMN])
-    for cells, faults in rows:
-        writer.writerow(["'" + c if _FORMULA.match(c) else c for c in cells] + [faults])
+    writer.writerow(columns)
+    writer.writerows(rows)
     return _BOM + text.getvalue().encode("utf-8")
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from operators.directory import Directory
-from pki.errors import Conflict
+from pki.errors import Conflict, Refused
 from ra import records
+from ra.persons.names import IDEOGRAPHIC_SPACE
 from ra.records import Application, Person
 from store.database import Transaction
 
@@ -24,11 +25,24 @@ class Applicant:
     birth_date: date
     profession: str
     registration_number: str
+    former_surname: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every spelling of the name."""
-        return (self.kanji_name, self.kana_name, self.romaji_name)
+        """Every spelling of the name, the former one too."""
+        return spellings(
+            self.kanji_name, self.kana_name, self.romaji_name, former_surname=self.former_surname
+        )
+
+
+def spellings(
+    kanji_name: str, kana_name: str, romaji_name: str, *, former_surname: str | None
+) -> tuple[str, ...]:
+    """Return every name the person goes by; the former one with the given name of now."""
+    names = (kanji_name, kana_name, romaji_name)
+    if not former_surname:
+        return names
+    return (*names, f"{former_surname}{IDEOGRAPHIC_SPACE}{kanji_name.split(IDEOGRAPHIC_SPACE)[-1]}")
 
 
 def applicant_of(tx: Transaction, application: Application) -> Applicant:
@@ -42,6 +56,7 @@ def applicant_of(tx: Transaction, application: Application) -> Applicant:
         birth_date=birth_date_of(tx, application),
         profession=application.profession,
         registration_number=application.registration_number,
+        former_surname=version.former_surname,
     )
 
 
@@ -64,3 +79,16 @@ def verify_nobodys_own(
     person = applicant_of(tx, application)
     for operator_id in operators:
         directory.verify_not_own(tx, operator_id, person.names, person.birth_date)
+
+
+def verify_office(
+    directory: Directory, tx: Transaction, operator_id: str, office: str | None
+) -> None:
+    """Raise ``Refused`` unless a reception office's file is handled by one of its members."""
+    own = directory.register(tx).account(operator_id).office
+    if office is None or own != office:
+        raise Refused(
+            "ra.office",
+            f"{operator_id} belongs to {own}, the file to {office or 'the centre'}",
+            "Somebody of that office, or of the centre's reception, does it.",
+        )

@@ -25,18 +25,22 @@ PACKAGES = (
 Homes = Mapping[str, tuple[str, ...]]
 """Dotted name (a library, module or function) to the paths that may use it: "folder/" or a glob."""
 
-DATABASE = ("store/", "audit/", "reports/", "*/records.py")
+DATABASE = ("store/", "audit/", "reports/", "*/records.py", "*/*/records.py")
 
 LIBRARY_HOMES: Homes = {
     "typer": ("cli/",),
     "rich": ("cli/",),
     "textual": ("cli/",),
     "jinja2": ("reports/",),
-    "weasyprint": ("reports/",),
+    "weasyprint": ("reports/pdf.py",),
+    "segno": ("reports/qr.py",),
+    "PIL": ("ra/documents/formats.py",),
     "xlsxwriter": ("reports/",),
     "rfc3161_client": ("audit/timestamps.py",),
     "smartcard": ("card_personalization/pcsc.py",),
     "pkcs11": ("keys/pkcs11.py",),
+    "jpholiday": ("ra/business_days.py",),
+    "openpyxl": ("ra/lists/workbook.py",),
     "pyhanko_certvalidator": ("pki/validation.py",),
     "sqlmodel": DATABASE,
     "sqlalchemy": DATABASE,

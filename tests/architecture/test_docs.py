@@ -12,8 +12,8 @@ import pytest
 import typer
 
 from cli.main import app
+from policies.moves import ApplicationState
 from policies.site import SiteKind
-from ra.records import ApplicationState
 from tests.architecture.source_rules import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]

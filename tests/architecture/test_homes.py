@@ -62,7 +62,7 @@ def tree(tmp_path: Path) -> Callable[[str, str], Path]:
     [
         (source_rules.LIBRARY_HOMES, "ca/issuance.py", "import sqlalchemy as sa", "sqlalchemy"),
         (source_rules.LIBRARY_HOMES, "ra/x.py", "from sqlmodel import Field", "sqlmodel"),
-        (source_rules.LIBRARY_HOMES, "ra/sub/records.py", "import sqlmodel", "sqlmodel"),
+        (source_rules.LIBRARY_HOMES, "ra/sub/rows.py", "import sqlmodel", "sqlmodel"),
         (source_rules.LIBRARY_HOMES, "ca/x.py", "def f():\n    import rich.table", "rich"),
         (source_rules.LIBRARY_HOMES, "keys/files.py", "import pkcs11.util.rsa", "pkcs11"),
         (source_rules.LIBRARY_HOMES, "reports/x.py", "import alembic.op", "alembic"),

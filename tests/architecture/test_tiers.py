@@ -34,6 +34,12 @@ def test_postgres_is_utf8_private_and_in_byte_order(postgres_url: str) -> None:
     assert show == {"server_encoding": "UTF8", "lc_collate": "C", "listen_addresses": ""}
 
 
+@pytest.mark.xdist_group("tiers")
+def test_groups_reach_the_scheduler(request: pytest.FixtureRequest) -> None:
+    if getattr(request.config.option, "loadgroup", False):
+        assert request.node.nodeid.endswith("@tiers")
+
+
 def test_databases_are_dropped(postgres_server: postgres.Server) -> None:
     name = postgres_server.create_database()
     left_open = postgres_server.connect(name)

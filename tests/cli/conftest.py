@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,12 +89,36 @@ def _tell_applications(made: Story) -> None:
     reception = ("ra", "import", made.applications, "--operator", "aoki")
     tell("import", *reception, "--rejects", rejects)
     tell("import again", *reception, "--json")
-    file = ("T2026-0003", "--carrier", "FILE")
+    bring_to_examination(made.terminal, made.folder, made.tell)
+    file = ("T2026-0003", "--carrier", "FILE", "--rest-ok")
     tell("examine for a file", "ra", "examine", *file, "--operator", "aoki")
-    tell("examine", "ra", "examine", "--all", "--yes", "--operator", "aoki", "--json")
+    rest = ("ra", "examine", "--all", "--rest-ok", "--yes", "--operator", "aoki", "--json")
+    tell("examine", *rest)
     refs = [f"T2026-000{number}" for number in (1, 2, 3, 4)]
     tell("approve", "ra", "approve", *refs, "--yes", "--operator", "endo", "--json")
     tell("reject", "ra", "reject", "T2026-0005", "--code", "R02", "--operator", "endo")
+
+
+def bring_to_examination(
+    terminal: Terminal, folder: Path, tell: Callable[..., Result], *refs: str
+) -> None:
+    """Pass received files on, look at identity and data, ask the register, read its answers."""
+    aoki = ("--operator", "aoki")
+    tell("complete", "ra", "complete", *(refs or ("--all",)), "--yes", *aoki, "--json")
+    for ref in refs or [row["application"] for row in terminal.run("ra", "list", "--json").json]:
+        tell("check", "ra", "check", ref, "IDENTITY", "DATA_MATCH", "--ok", *aoki)
+    asked = folder / f"inquiry-{'-'.join(refs) or 'all'}.csv"
+    tell("inquiry", "ra", "inquiry", "make", *(refs or ("--all",)), asked, "--yes", *aoki)
+    tell("answer", "ra", "inquiry", "answer", answered(asked), *aoki)
+
+
+def answered(asked: Path, word: str = "登録あり") -> Path:
+    """The list for the register, with its answers filled in."""
+    file = asked.with_stem(f"{asked.stem}-answers")
+    lines = asked.read_text("utf-8").splitlines()
+    filled = [f"{line}{word}" if line.endswith(",") else line for line in lines]
+    file.write_text("\n".join(filled) + "\n", "utf-8")
+    return file
 
 
 def _tell_certificates(made: Story) -> None:

@@ -57,9 +57,9 @@ def test_every_kind_of_wrong_argument(centre: Terminal, tmp_path: Path) -> None:
         ("cli.role", 2, ("operator", "add", "x1", "--full-name", "x", "--role", "KING",
                          "--operator", "sakurai")),
         ("cli.refs", 2, ("ra", "examine", *RECEPTION)),
-        ("cli.fail", 2, ("ra", "examine", "T2026-0001", "--fail", "NAME", *RECEPTION)),
+        ("cli.pair", 2, ("ra", "examine", "T2026-0001", "--fail", "NAME", *RECEPTION)),
         ("cli.state", 2, ("ra", "list", "--state", "lost")),
-        ("ra.application.unknown", 4, ("ra", "show", "T1")),
+        ("ra.application.unknown", 4, ("ra", "show", "T1", *RECEPTION)),
         ("cli.orders", 2, ("card", "personalize", *ISSUING)),
         ("card.reader", 6, ("card", "personalize", "T2026-0001.1", "--reader", "usb", *ISSUING)),
         ("card.unknown", 4, ("card", "show", "00")),
@@ -161,7 +161,6 @@ def test_a_ceremony_file_with_a_fault(
 
 def test_a_question_nobody_answers_is_refused(centre: Terminal) -> None:
     centre.refused("cli.confirm", 3, "ca", "ceremony", CEREMONY, *PEOPLE)
-    centre.refused("cli.confirm", 3, "ra", "examine", "T2026-0001", "T2026-0002", *RECEPTION)
 
 
 def test_one_that_is_refused_stops_no_other_and_counts(centre: Terminal) -> None:

@@ -20,6 +20,7 @@ ERASE = ("--reason", "RETENTION_OVER", "--operator", "tani", "--witness", "sakur
 SCRAPPED = ("--ground", "C12_CARD_SCRAPPED", "--requester", "CA", "--evidence", "journal")
 OFFICERS = ("--operator", "ishii", "--executor", "fujita")
 REVIEW = ("--verdict", "confirmed", "--note", "call record heard", "--operator", "tani")
+SHOW = ("--operator", "aoki", "--json")
 PIN = re.compile(r"\b\d{8}\b")
 
 
@@ -31,7 +32,7 @@ def cards(terminal: Terminal) -> dict[str, str]:
 
 def known(terminal: Terminal) -> tuple[str, str]:
     """Registration number and birth date of T2026-0001."""
-    person = terminal.run("ra", "show", "T2026-0001", "--json").json
+    person = terminal.run("ra", "show", "T2026-0001", *SHOW).json
     return person["registration_number"], person["birth_date"]
 
 
@@ -171,7 +172,7 @@ def aged_centre(own_centre: Terminal) -> Terminal:
 
 def test_an_old_file_is_erased(aged_centre: Terminal) -> None:
     """T2026-0005 was rejected; the search finds them before, and nothing after."""
-    person = aged_centre.run("ra", "show", "T2026-0005", "--json").json
+    person = aged_centre.run("ra", "show", "T2026-0005", *SHOW).json
     digits = person["registration_number"][-4:]
     shown = aged_centre.run("ra", "erase", "T2026-0005", *ERASE, "--dry-run", "--json").json
     assert shown["kanji_name"] == person["kanji_name"]
@@ -180,7 +181,7 @@ def test_an_old_file_is_erased(aged_centre: Terminal) -> None:
     error_line(wrong.err, "cli.confirm.digits")
     said = aged_centre.run("ra", "erase", "T2026-0005", *ERASE, "--confirm", digits)
     assert "T2026-0005 is erased" in said.err
-    after = aged_centre.run("ra", "show", "T2026-0005", "--json").json
+    after = aged_centre.run("ra", "show", "T2026-0005", *SHOW).json
     gone = ("kanji_name", "kana_name", "romaji_name", "birth_date", "telephone")
     assert {after[name] for name in gone} == {""}
     assert after["state"] == "REJECTED"

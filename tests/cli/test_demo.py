@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,12 +25,17 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def examples(tmp_path: Path, require_tool: Callable[..., str]) -> Path:
-    """Five sound applicants and one with a fault, and a ceremony with quicker keys."""
+    """Five sound applicants, of whom one owes a fee and one lacks a paper, one with a fault.
+
+    And a ceremony with quicker keys.
+    """
     require_tool("openssl", tier="interop")
     folder = tmp_path / "examples"
     folder.mkdir()
     lines = (ROOT / "examples" / "applications.csv").read_text("utf-8-sig").splitlines(True)
-    (folder / "applications.csv").write_text("".join([*lines[:6], lines[8]]), "utf-8")
+    (folder / "applications.csv").write_text(
+        "".join([*lines[:4], lines[7], lines[8], lines[11]]), "utf-8"
+    )
     ceremony = (ROOT / "examples" / "ceremony.toml").read_text("utf-8")
     (folder / "ceremony.toml").write_text(ceremony.replace("RSA-4096", "RSA-2048"), "utf-8")
     return folder
@@ -40,6 +46,8 @@ def test_the_demonstration_ends_with_openssls_verdicts(examples: Path, tmp_path:
     assert done.returncode == 0, done.stderr
     assert "訓練 TRAINING" in done.stderr
     assert "ra.row.missing" in done.stdout
+    counts = dict(re.findall(r"^(\S+) .*?  +(\d+)$", done.stdout, re.MULTILINE))
+    assert (counts["不備照会"], counts["手数料納付"], counts["発行カード"]) == ("1", "1", "5")
     good, revoked = done.stderr.split("$ openssl verify")[1:]
     assert "good.pem: OK" in good
     assert "certificate revoked" in revoked

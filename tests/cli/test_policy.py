@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from policies.role_tables import shipped_table
-from tests.cli.conftest import LICENCE, ROOT, application_rows
+from tests.cli.conftest import LICENCE, ROOT, application_rows, bring_to_examination
 from tests.cli.terminal import (
     Terminal,
     error_line,
@@ -112,7 +112,10 @@ class TestPolicy:
         waiting = tmp_path / "waiting.csv"
         waiting.write_text(f"{header}\n{rows[5]}\n", "utf-8")
         own_centre.run("ra", "import", waiting, "--operator", "aoki")
-        own_centre.run("ra", "examine", "T2026-0006", "--operator", "aoki")
+        bring_to_examination(
+            own_centre, tmp_path, lambda _, *said: own_centre.run(*said), "T2026-0006"
+        )
+        own_centre.run("ra", "examine", "T2026-0006", "--rest-ok", "--operator", "aoki")
         self.change(own_centre)
         decide = ("ra", "approve", "T2026-0006", "--operator", "endo")
         own_centre.refused("operators.policy.unapproved", 3, *decide)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from policies.profiles import shipped_profiles
-from tests.cli.conftest import PEOPLE, application_rows
+from tests.cli.conftest import PEOPLE, application_rows, bring_to_examination
 from tests.cli.terminal import Terminal
 
 SHORT = f"""
@@ -84,10 +84,13 @@ def test_an_own_profile_is_issued_by(own_centre: Terminal, openssl: str, tmp_pat
     (tmp_path / "more.csv").write_text(f"{lines[0]}\n{row}\n", "utf-8")
     rejects = tmp_path / "rejects.csv"
     site.run("ra", "import", tmp_path / "more.csv", "--rejects", rejects, "--operator", "aoki")
-    site.run("ra", "examine", "T2026-0007", "--carrier", "FILE", "--operator", "aoki")
-    named = site.run("ra", "show", "T2026-0007", "--json").json["profiles"]
+    bring_to_examination(site, tmp_path, lambda _, *said: site.run(*said), "T2026-0007")
+    aoki = ("--operator", "aoki")
+    site.run("ra", "examine", "T2026-0007", "--carrier", "FILE", "--rest-ok", *aoki)
+    named = site.run("ra", "show", "T2026-0007", *aoki, "--json").json["profiles"]
     assert "ee-sign-short@3" in named
     site.run("ra", "approve", "T2026-0007", "--operator", "endo")
+    site.run("ra", "fee", "pay", "T2026-0007", "5500", "--reference", "17", *aoki)
     request, out = tmp_path / "holder.csr", tmp_path / "holder.pem"
     command = [openssl, "req", "-new", "-newkey", "rsa:2048", "-noenc", "-subj", "/"]
     command += ["-keyout", str(tmp_path / "key"), "-out", str(request)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TOUR = "A tour in ten minutes"
-SECONDS = 120
+SECONDS = 240
 
 
 def blocks(section: str) -> list[str]:
@@ -33,7 +34,10 @@ def _typed(language: str, text: str) -> Iterator[str]:
 
 def test_the_tour_runs(tmp_path: Path, require_tool: Callable[..., str]) -> None:
     require_tool("openssl", tier="interop")
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    ceremony = tmp_path / "examples" / "ceremony.toml"
+    quicker = ceremony.read_text("utf-8").replace("RSA-4096", "RSA-2048")
+    ceremony.write_text(quicker, "utf-8")
     surroundings = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(tmp_path),

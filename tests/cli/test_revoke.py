@@ -139,11 +139,6 @@ class TestOnATerminal:
         assert "interrupted" in done.out
         assert "Traceback" not in done.out
 
-    def test_a_big_change_is_answered_by_yes_or_no(self, centre: Terminal) -> None:
-        two = ("ra", "examine", "T2026-0001", "T2026-0002", "--operator", "aoki")
-        assert "cli.confirm" in centre.typed(*two, answers=[("[y/N]", "n\n")]).out
-        assert "ra.examine.some" in centre.typed(*two, answers=[("[y/N]", "y\n")]).out
-
     def test_a_passphrase_is_typed_unseen(self, own_centre: Terminal) -> None:
         word = (own_centre.site / "secrets" / "ca-keys").read_text().strip()
         typed = {"HPKI_SECRETS__CA_KEYS__PROMPT": "true"}

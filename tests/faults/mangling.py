@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 from pki.reading.objects import objects_in
@@ -12,6 +13,7 @@ from tests.golden.lint.tree import Node, parse
 GOLDEN = Path(__file__).parents[1] / "golden" / "lint" / "files"
 
 
+@cache
 def specimens() -> list[bytes]:
     """The DER of every object of the sound golden files."""
     return [

@@ -15,8 +15,8 @@ from card_personalization.layout import Role, default_layout
 from card_personalization.records import Card, CardState, RunState
 from card_personalization.station import Report
 from keys.sealing import open_sealed
-from ra.examination import find_application
-from ra.records import ApplicationState
+from policies.moves import ApplicationState
+from ra.records import find_application
 from tests.flows.conftest import Centre
 from tests.flows.registration import batch_for, certificates_on, personalize
 

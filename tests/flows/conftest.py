@@ -7,18 +7,22 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 import audit.records  # noqa: F401
 import ca.records  # noqa: F401
 import card_personalization.records  # noqa: F401
 import crl.records  # noqa: F401
 import operators.records  # noqa: F401
+import ra.casework.records  # noqa: F401
+import ra.handover.records  # noqa: F401
 import ra.records  # noqa: F401 - every table is known before the schema is compared
 from audit.trail import Trail
 from ca.authorities import Authorities
@@ -29,9 +33,10 @@ from ca.revocation import Revocations
 from card_personalization.layout import default_layout
 from card_personalization.station import Station
 from card_personalization.stock import Stock
+from card_personalization.virtual_card import make_rsa_key
 from crl.lists import Lists
 from crl.publishing import FolderPublisher
-from keys.backend import KeySpec
+from keys.backend import KeySpec, PrivateKey
 from keys.files import FileKeyBackend, make_private_key
 from operators.acts import (
     Appoint,
@@ -47,6 +52,8 @@ from operators.acts import (
     prove_keys,
 )
 from operators.directory import Directory
+from operators.exchange.peers import Peers
+from operators.exchange.receipts import Receipts
 from operators.identity import Identity
 from operators.policy import policy_state
 from operators.staff import Staff
@@ -57,8 +64,20 @@ from policies.profiles import Profiles, shipped_profiles
 from policies.role_tables import RoleTable, shipped_table
 from policies.roles import Role
 from policies.site import SiteKind
+from ra.casework.duplicates import Duplicates
+from ra.casework.fees import Fees
+from ra.casework.inquiries import Inquiries
+from ra.casework.letters import Letters
+from ra.casework.matches import Matches
+from ra.casework.reception import Reception
+from ra.casework.registrar import Registrar
+from ra.casework.views import Views
+from ra.casework.worklist import Worklist
+from ra.documents.cabinet import Cabinet
+from ra.documents.vault import Vault
 from ra.examination import Examination
 from ra.intake import Intake
+from ra.online import Online
 from ra.revocation import RevocationDesk
 from store.database import Store
 from store.migrate import upgrade
@@ -84,6 +103,7 @@ STAFF: dict[str, tuple[Role, ...]] = {
 }
 
 CARD_MASTER = bytes(range(16, 48))
+DATA_KEY = bytes(range(64, 96))
 
 CEREMONY = (Path(__file__).parent / "ceremony.toml").read_bytes()
 
@@ -99,9 +119,18 @@ def p256() -> ec.EllipticCurvePrivateKey:
     return key
 
 
+@cache
+def made_card_key(bits: int, number: int) -> rsa.RSAPrivateKey:
+    """One of this process's keys for cards: a store holds none of another."""
+    return make_rsa_key(bits)
+
+
 @dataclass
 class Centre:
-    """Services on one store; ``now`` moves only when a test moves it."""
+    """Services on one store; ``now`` moves only when a test moves it.
+
+    ``opened``: CA keys that need not be read from their files, which costs 60 ms each.
+    """
 
     store: Store
     folder: Path
@@ -113,13 +142,18 @@ class Centre:
     anchor_key: ec.EllipticCurvePrivateKey = field(default_factory=p256)
     root: str = "0" * 64
     table: RoleTable = field(default_factory=lambda: shipped_table("full"))
+    opened: Mapping[str, PrivateKey] = field(default_factory=dict)
+    card_key_numbers: Iterator[int] = field(default_factory=count)
+    parameters: Parameters = field(default_factory=Parameters)
+    ca_id: str | None = None
 
     def __post_init__(self) -> None:
         self.trail = Trail(self.store, lambda: self.now, "test")
-        policy = policy_state(self.profiles, self.table, Parameters())
+        policy = policy_state(self.profiles, self.table, self.parameters)
         self.directory = Directory(self.trail, os.urandom, self.root, self.table, policy)
         self.staff = Staff(self.directory, substitute_days=31)
         self.keys = FileKeyBackend(self.folder / "keys", lambda _: b"ca passphrase")
+        self.keys._opened.update(self.opened)
         self.authorities = Authorities(self.directory, self.profiles)
         self.issuance = Issuance(
             self.store,
@@ -132,7 +166,10 @@ class Centre:
         )
         clock = self.trail.clock
         self.ceremonies = Ceremonies(self.store, self.trail, self.directory, self.issuance, clock)
-        self.orders = Orders(self.store, self.trail, self.directory, self.issuance, clock)
+        self.peers = Peers(self.directory, Receipts(self.directory))
+        self.orders = Orders(
+            self.store, self.trail, self.directory, self.issuance, clock, self.peers, self.ca_id
+        )
         self.revocations = Revocations(self.trail, self.directory, self.profiles, clock)
         self.public = FolderPublisher(self.folder / "public")
         self.lists = Lists(
@@ -144,12 +181,34 @@ class Centre:
             self.public,
             self.authorities,
         )
-        self.intake = Intake(self.store, self.trail, self.directory, clock, os.urandom)
-        self.examination = Examination(
-            self.store, self.trail, self.directory, self.orders, self.kind
+        self.registrar = Registrar(self.trail, self.directory, self.parameters, clock)
+        self.intake = Intake(
+            self.store, self.trail, self.directory, self.registrar, clock, os.urandom
         )
+        self.examination = Examination(
+            self.store, self.trail, self.directory, self.orders, self.registrar, self.kind, clock
+        )
+        self.vault = Vault(self.folder / "documents", lambda: DATA_KEY, os.urandom)
+        self.cabinet = Cabinet(
+            self.store, self.trail, self.directory, self.parameters, self.vault, clock
+        )
+        self.online = Online(self.store, self.intake, self.cabinet)
+        self.reception = Reception(self.store, self.registrar, self.kind)
+        self.letters = Letters(self.store, self.registrar)
+        self.fees = Fees(self.store, self.registrar, self.examination.order)
+        self.duplicates = Duplicates(self.store, self.trail, self.directory, clock)
+        self.matches = Matches(self.store, self.registrar)
+        self.worklist = Worklist(self.store, self.registrar)
+        self.views = Views(self.store, self.trail, self.directory)
+        self.inquiries = Inquiries(self.store, self.matches, self.vault, os.urandom)
         self.desk = RevocationDesk(
-            self.store, self.trail, self.directory, self.revocations, clock, os.urandom
+            self.store,
+            self.trail,
+            self.directory,
+            self.revocations,
+            self.registrar,
+            clock,
+            os.urandom,
         )
         self.stock = Stock(
             self.store,
@@ -158,6 +217,7 @@ class Centre:
             self.kind,
             self.folder / "virtual_cards",
             lambda: CARD_MASTER,
+            lambda bits: made_card_key(bits, next(self.card_key_numbers)),
         )
         self.station = Station(
             self.store,
@@ -245,6 +305,7 @@ class Moulds:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._made: dict[tuple[str, bytes], Centre] = {}
+        self._free: dict[bytes, list[Store]] = {}
 
     def copy(self, folder: Path, server: Server | None, ceremony: bytes = CEREMONY) -> Centre:
         """Return a centre of its own in ``folder``, its store on the server or in a file.
@@ -253,22 +314,32 @@ class Moulds:
         """
         made = self._mould(server, ceremony)
         source = made.store.engine.url.database or ""
+        free = self._free.setdefault(ceremony, [])
         if server is None:
             shutil.copyfile(source, folder / "store.sqlite")
-            url = f"sqlite:///{folder / 'store.sqlite'}"
+            store = Store(f"sqlite:///{folder / 'store.sqlite'}")
         else:
-            url = server.url(server.create_database(source))
+            store = free.pop() if free else Store(server.url(server.create_database(source)))
         if ceremony:
             shutil.copytree(made.folder / "keys", folder / "keys")
         return Centre(
-            Store(url),
+            store,
             folder,
             now=made.now,
             signers=dict(made.signers),
             sealing=dict(made.sealing),
             anchor_key=made.anchor_key,
             root=made.root,
+            opened=made.keys._opened,
         )
+
+    def take_back(self, store: Store, server: Server, ceremony: bytes) -> None:
+        """Let the database of a copy serve again, unless its schema was changed."""
+        name = store.engine.url.database or ""
+        if server.restore_rows(name):
+            self._free[ceremony].append(store)
+        else:
+            server.drop_database(name)
 
     def _mould(self, server: Server | None, ceremony: bytes) -> Centre:
         kind = ("sqlite" if server is None else "postgres", ceremony)
@@ -286,6 +357,8 @@ class Moulds:
                 made.hold_ceremony(ceremony)
         finally:
             made.store.close()
+        if server is not None:
+            server.keep_rows(made.store.engine.url.database or "")
         self._made[kind] = made
         return made
 
@@ -305,23 +378,27 @@ def database(request: pytest.FixtureRequest) -> Server | None:
     return server
 
 
-def closing(centre: Centre, server: Server | None) -> Iterator[Centre]:
-    """Give the centre to a test, and clear away its connections and database."""
+def lent(
+    moulds: Moulds, folder: Path, server: Server | None, ceremony: bytes = CEREMONY
+) -> Iterator[Centre]:
+    """Give a copy to a test, and take back its connections and database."""
+    centre = moulds.copy(folder, server, ceremony)
+    store = centre.store
     try:
         yield centre
     finally:
-        centre.store.close()
+        store.close()
         if server is not None:
-            server.drop_database(centre.store.engine.url.database or "")
+            moulds.take_back(store, server, ceremony)
 
 
 @pytest.fixture
 def empty_centre(moulds: Moulds, database: Server | None, tmp_path: Path) -> Iterator[Centre]:
     """A centre with its staff appointed, and no CA yet; on SQLite and on PostgreSQL."""
-    yield from closing(moulds.copy(tmp_path, database, ceremony=b""), database)
+    yield from lent(moulds, tmp_path, database, ceremony=b"")
 
 
 @pytest.fixture
 def centre(moulds: Moulds, database: Server | None, tmp_path: Path) -> Iterator[Centre]:
     """A centre that has held its key ceremony."""
-    yield from closing(moulds.copy(tmp_path, database), database)
+    yield from lent(moulds, tmp_path, database)

@@ -5,6 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import asdict
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from PIL import Image, PngImagePlugin
 
 from audit.records import TrailEntry
 from ca.orders import Batch
@@ -17,13 +24,18 @@ from ca.records import (
 )
 from card_personalization.station import Report
 from card_personalization.transport import Transport
+from ra import records
+from ra.casework.guards import ROMAJI, has_unusual_romaji
+from ra.casework.inquiries import ANSWER_COLUMNS, AnswerOutcome, InquiryRow
 from ra.intake import ImportReport, Outcome
+from ra.records import find_application
 from tests.flows.conftest import Centre
 
 PAPERS = {
-    "POST": "APPLICATION_FORM;PHOTO;LICENCE_COPY;PHOTO_ID;RESIDENT_RECORD",
-    "LRA": "APPLICATION_FORM;PHOTO;LICENCE_COPY;PHOTO_ID;RESIDENT_RECORD",
+    "POST": "APPLICATION_FORM;PHOTO;LICENCE_COPY;PHOTO_ID;RESIDENT_RECORD@2026-08-20",
+    "LRA": "APPLICATION_FORM;PHOTO;LICENCE_COPY;PHOTO_ID;RESIDENT_RECORD@2026-08-20",
     "MYNA": "APPLICATION_FORM;PHOTO;LICENCE_COPY",
+    "ONLINE": "APPLICATION_FORM",
 }
 DIRECTOR = {
     "director_role": "病院長",
@@ -60,7 +72,7 @@ def row(number: int = 1, **changes: str) -> Row:
         "address": f"東京都新宿区架空町{number}-2-3",
         "telephone": f"090-0000-{number:04d}",
         "email": f"applicant{number}@example.jp",
-        "member_id": "",
+        "member_id": f"{number:010d}",
         "documents": PAPERS[channel],
         "terms_version": "DEMO-1.0",
     }
@@ -68,18 +80,26 @@ def row(number: int = 1, **changes: str) -> Row:
 
 
 def list_of(*rows: Row) -> bytes:
-    """The list as a file."""
+    """The list as a file; columns that no row fills are left out."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, tuple(row()))
+    columns = dict.fromkeys(name for one in (row(), *rows) for name in one)
+    writer = csv.DictWriter(text, tuple(columns))
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode("utf-8")
 
 
-def take_in(centre: Centre, *rows: Row) -> ImportReport:
-    """Import the rows as the reception."""
-    signer = centre.signers["uketsuke"]
-    return centre.intake.import_list(list_of(*rows), "list.csv", signer)
+def take_in(centre: Centre, *rows: Row, drafts: bool = False, by: str = "uketsuke") -> ImportReport:
+    """Import the rows as the reception; drafts wait for their paper."""
+    signer = centre.signers[by]
+    return centre.intake.import_list(list_of(*rows), "list.csv", signer, drafts=drafts)
+
+
+def signed_list(signing: tuple[x509.Certificate, rsa.RSAPrivateKey], content: bytes) -> bytes:
+    """The list signed with a certificate, as an applicant's program makes it."""
+    builder = pkcs7.PKCS7SignatureBuilder().set_data(content)
+    signer = builder.add_signer(*signing, hashes.SHA256())
+    return signer.sign(Encoding.DER, [pkcs7.PKCS7Options.Binary])
 
 
 def outcomes(report: ImportReport) -> list[tuple[str | None, str, tuple[str, ...]]]:
@@ -90,16 +110,65 @@ def outcomes(report: ImportReport) -> list[tuple[str | None, str, tuple[str, ...
     ]
 
 
-def order_all(centre: Centre, *rows: Row, carrier: CarrierKind = CarrierKind.CARD) -> list[Order]:
+def answers_to(rows: Sequence[InquiryRow], answer: str = "登録あり", **changes: str) -> bytes:
+    """The register's answers to an inquiry, as it was asked but for the changes."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, tuple(ANSWER_COLUMNS))
+    writer.writeheader()
+    for one in rows:
+        values = asdict(one) | {"inquiry": one.inquiry_id, "answer": answer} | changes
+        writer.writerow({name: str(values[name]) for name in ANSWER_COLUMNS})
+    return text.getvalue().encode("utf-8")
+
+
+def bring_to_examination(centre: Centre, *refs: str) -> None:
+    """Pass complete files on, look at identity and data, ask the register, read its answers."""
+    examiner = centre.signers["uketsuke"]
+    for ref in refs:
+        centre.reception.complete(ref, examiner)
+        confirm_romaji(centre, ref)
+        for kind in ("IDENTITY", "DATA_MATCH"):
+            centre.examination.check(ref, kind, examiner, ok=True)
+    made = centre.inquiries.make(refs, examiner)
+    assert not made.refused, made.refused
+    answered = centre.inquiries.answer(answers_to(made.rows), examiner)
+    assert {one.outcome for one in answered} == {AnswerOutcome.CONFIRMED}, answered
+
+
+def confirm_romaji(centre: Centre, ref: str) -> None:
+    """Confirm a name in romaji that is not the passport spelling of its kana."""
+    with centre.store.read() as tx:
+        application = find_application(tx, ref)
+        name = records.applicant(tx, application).romaji_name
+        unusual = has_unusual_romaji(tx, application)
+    if unusual:
+        source, field = ROMAJI
+        centre.matches.enter(ref, source, {field: name}, centre.signers["uketsuke"])
+
+
+def order_all(
+    centre: Centre, *rows: Row, carrier: CarrierKind | None = None, approver: str = "shonin"
+) -> list[Order]:
     """Take in, examine and approve; the orders in the order of the rows."""
     report = take_in(centre, *rows)
     assert report.count(Outcome.ACCEPTED) == len(rows), outcomes(report)
+    refs = [one["application_ref"] for one in rows]
+    bring_to_examination(centre, *refs)
     made = []
-    for one in rows:
-        examiner = centre.signers["uketsuke"]
-        centre.examination.examine(one["application_ref"], examiner, carrier=carrier)
-        made.append(centre.examination.approve(one["application_ref"], centre.signers["shonin"]))
+    for ref in refs:
+        centre.examination.examine(ref, centre.signers["uketsuke"], None, carrier, rest_ok=True)
+        order = centre.examination.approve(ref, centre.signers[approver])
+        assert order is not None
+        made.append(order)
     return made
+
+
+def scan(words: str = "個人番号 1234 5678 9018 世帯主", shade: int = 200) -> bytes:
+    """A scan with words in it that can be searched for on the disk."""
+    image, file, text = Image.new("L", (300, 400), shade), io.BytesIO(), PngImagePlugin.PngInfo()
+    text.add_itxt("words", words)
+    image.save(file, "PNG", pnginfo=text)
+    return file.getvalue()
 
 
 def batch_for(

@@ -223,7 +223,7 @@ def test_a_revocation_that_nobody_signed_comes_onto_no_list(centre: Centre) -> N
         "UPDATE revocation SET statement_id = (SELECT max(id) FROM statement "
         "WHERE type = 'REVOCATION')",
     )
-    refused(Refused, "operators.statement.differs", lambda: centre.lists.issue("sign", "SYSTEM"))
+    refused(Refused, "ca.revoke.unsigned", lambda: centre.lists.issue("sign", "SYSTEM"))
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from ca.records import Certificate, Revocation, revocation_of
 from crl.records import RevocationList
 from operators.records import Statement
 from pki.errors import Conflict, InvalidInput, NotFound, Refused
+from policies.moves import ApplicationState
 from policies.roles import Role as OperatorRole
-from ra.examination import find_application
-from ra.records import ApplicationState, RequestState, RevocationRequest
+from ra.records import RequestState, RevocationRequest, find_application
 from ra.revocation import CallerCheck, Request
 from tests.flows.conftest import Centre
 from tests.flows.issuing import refused
@@ -90,7 +90,12 @@ def test_an_emergency_needs_one_person_and_the_callers_two_facts(centre: Centre)
         True,
         "",
     )
-    story = [json.loads(one.body) for one in entries(centre)][-4:]
+    *story, closed = [json.loads(one.body) for one in entries(centre)][-5:]
+    assert (closed["code"], closed["object_id"], closed["detail"]) == (
+        "APP.STATE",
+        row(1)["application_ref"],
+        {"move": "PERSONALISED>CLOSED_REVOKED"},
+    )
     assert [(one["code"], one["outcome"], one["actor_id"]) for one in story] == [
         ("REV.REQUEST", "OK", "shikko"),
         ("REV.AUTH", "OK", "shikko"),

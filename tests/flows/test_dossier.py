@@ -17,8 +17,7 @@ from pki.errors import InvalidInput
 from policies.profiles import Purpose
 from policies.site import SiteKind
 from ra.dossiers import compute_dossier, content
-from ra.examination import find_application
-from ra.records import Application, PersonVersion, applicant
+from ra.records import Application, PersonVersion, applicant, find_application
 from tests.flows.conftest import Centre
 from tests.flows.registration import DIRECTOR, Row, order_all, row, take_in
 

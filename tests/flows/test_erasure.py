@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -17,25 +18,29 @@ from operators.acts import Rekey, prove_keys
 from operators.records import Statement
 from operators.statements import Decision, KeySigner, StatementType
 from pki.errors import Conflict, NotFound, Refused
+from policies.moves import ApplicationState
 from policies.parameters import Parameters
 from policies.roles import Role
 from ra import records
+from ra.casework.records import Choice, NoticeKind
 from ra.erasure import Erasure, ErasureReason
-from ra.examination import find_application
 from ra.intake import Outcome
 from ra.persons.applicants import applicant_of
 from ra.persons.search import matches
-from ra.records import ImportRejection, Person
+from ra.records import ImportRejection, Person, find_application
 from ra.revocation import CallerCheck, Request, Verdict
+from reports.reconciliation import check_rows
 from tests.flows.conftest import SITE_ID, Centre, identity, p256
 from tests.flows.issuing import refused
 from tests.flows.registration import (
     Row,
+    bring_to_examination,
     certificates_on,
     entries,
     make_cards,
     order_all,
     row,
+    scan,
     take_in,
 )
 from tests.flows.test_destruction import destroy
@@ -57,7 +62,8 @@ PLANTED = {
     "email": "kieko@umekusa.example.jp",
     "member_id": "0040917730",
     "municipality": "消去市",
-    "documents": "APPLICATION_FORM;PHOTO;LICENCE_COPY;PHOTO_ID;RESIDENT_RECORD;FORMER_NAME_DOC",
+    "documents": "APPLICATION_FORM;PHOTO;LICENCE_COPY;PHOTO_ID;RESIDENT_RECORD@2026-08-20"
+    ";FORMER_NAME_DOC",
 }
 WORDS = {
     "requester": "埋草の代理人",
@@ -84,7 +90,7 @@ def secrets() -> dict[str, str]:
 
 def service(centre: Centre, years: int = 10) -> Erasure:
     parameters = Parameters({"RETAIN_YEARS": years})
-    return Erasure(centre.store, centre.trail, centre.directory, parameters, centre.trail.clock)
+    return Erasure(centre.store, replace(centre.registrar, parameters=parameters), centre.vault)
 
 
 def erase(centre: Centre, ref: str = REF, operator: str = "toroku", witness: str = "kanri") -> None:
@@ -103,7 +109,9 @@ def stay_in_office(centre: Centre, *names: str) -> None:
 
 def reject(centre: Centre, ref: str = REF) -> None:
     signers = centre.signers
-    centre.examination.examine(ref, signers["uketsuke"], {"QUALIFICATION": WORDS["note"]})
+    bring_to_examination(centre, ref)
+    failures = {"QUALIFICATION": WORDS["note"]}
+    centre.examination.examine(ref, signers["uketsuke"], failures, rest_ok=True)
     centre.examination.reject(ref, signers["shonin"], "R99", WORDS["reason"])
 
 
@@ -262,6 +270,116 @@ def take_in_again(centre: Centre) -> str:
     return outcome.faults[0].code.value
 
 
+IN_THE_WORK = {
+    "association": "架空消去医師会",
+    "seen": "埋艸　消子",
+    "explanation": "旧字体のため埋艸",
+    "duplicate": "埋草の双子の姉",
+    "deficiency": "埋草さんに写真を依頼",
+    "fee": "口座 7719-埋草",
+    "scan": "住民票 埋草 消子",
+    "check": "写真は埋草本人",
+}
+"""What people wrote or scanned while they worked on the file."""
+
+
+def work_on(centre: Centre) -> None:
+    """Bring a draft without a number of membership to its fee, with words everywhere."""
+    examiner, work = centre.signers["uketsuke"], IN_THE_WORK
+    changes = {"association": work["association"], "web_id": "WEB-771"}
+    take_in(centre, row(2, registration_number=PLANTED["registration_number"]))
+    take_in(centre, planted(member_id="", **changes), drafts=True)
+    centre.reception.receive(REF, "WEB-771", examiner)
+    centre.reception.ask(REF, ["PHOTO"], work["deficiency"], examiner)
+    day, octets = centre.registrar.today, scan(work["scan"])
+    centre.cabinet.add(REF, "RESIDENT_RECORD", day, examiner, octets, day)
+    bring_to_examination(centre, REF)
+    centre.examination.check(REF, "INTENT", examiner, ok=True, note=work["check"])
+    seen = {"kanji_name": work["seen"]}
+    centre.matches.enter(REF, "LICENCE_COPY", seen, examiner, {"kanji_name": work["explanation"]})
+    centre.duplicates.choose(REF, "T2026-0002", Choice.OTHER_PERSON, work["duplicate"], examiner)
+    centre.examination.examine(REF, examiner, rest_ok=True)
+    assert centre.examination.approve(REF, centre.signers["shonin"]) is None
+    centre.fees.pay(REF, 5500, work["fee"], examiner)
+
+
+def test_a_withdrawn_file_with_all_that_was_written_into_it(centre: Centre) -> None:
+    stay_in_office(centre, "toroku", "kanri")
+    work_on(centre)
+    centre.examination.withdraw(REF, centre.signers["shonin"], "死亡届")
+    held = [*IN_THE_WORK.values(), *secrets().values()]
+    assert len(list((centre.folder / "documents").iterdir())) == 2
+    words = [one for name, one in IN_THE_WORK.items() if name not in ("scan",)]
+    assert [one for one in words if not found_in(centre, [one])] == []
+    centre.now = datetime(2036, 11, 21, 14, 59, 59, tzinfo=UTC)
+    refused(Refused, "ra.erase.early", lambda: erase(centre))
+    centre.pass_time(seconds=1)
+    erase(centre)
+    kept = {PLANTED["registration_number"]}  # another file's too
+    assert found_in(centre, set(held) - kept | {"WEB-771"}) == set()
+    assert list((centre.folder / "documents").iterdir()) == []
+    assert service(centre).vault.strays([]) == ()
+    verify_everything(centre)
+    with centre.store.read() as tx:
+        assert list(check_rows(tx)) == []
+
+
+def test_the_registers_answers_stay_while_another_file_needs_them(centre: Centre) -> None:
+    stay_in_office(centre, "toroku", "kanri")
+    take_in(centre, planted(), row(2))
+    bring_to_examination(centre, REF, "T2026-0002")
+    examiner = centre.signers["uketsuke"]
+    for ref in (REF, "T2026-0002"):
+        centre.examination.withdraw(ref, examiner, "取下書")
+    centre.pass_time(days=365 * 11)
+    erase(centre)
+    (answers,) = (centre.folder / "documents").iterdir()
+    erase(centre, "T2026-0002")
+    assert not answers.exists()
+
+
+def test_files_returned_or_carried_out_end_too(centre: Centre) -> None:
+    stay_in_office(centre, "toroku", "kanri")
+    examiner = centre.signers["uketsuke"]
+    take_in(centre, planted())
+    centre.reception.ask(REF, ["PHOTO"], "", examiner)
+    centre.letters.send(REF, NoticeKind.DEFICIENCY, "MAIL", examiner)
+    centre.pass_time(days=61)
+    centre.reception.return_file(REF, examiner, "期限経過")
+    other = planted(application_ref="T2026-0002", type="LOSS_REPORT", replaces=REF)
+    take_in(centre, other | {"received_on": "2026-10-01"})
+    centre.reception.complete("T2026-0002", examiner)
+    centre.examination.examine("T2026-0002", examiner, rest_ok=True)
+    centre.pass_time(days=1)
+    centre.reception.carry_out("T2026-0002", examiner)
+    centre.now = datetime(2037, 1, 21, 15, tzinfo=UTC)
+    erase(centre)
+    refused(Refused, "ra.erase.early", lambda: erase(centre, "T2026-0002"))
+    centre.pass_time(days=1)
+    erase(centre, "T2026-0002")
+    assert found_in(centre, secrets().values()) == set()
+    verify_everything(centre)
+
+
+def test_a_draft_whose_paper_never_came(centre: Centre) -> None:
+    web_ids = {"web_id": "WEB-771"}, {"web_id": "WEB-772"}
+    take_in(centre, planted(**web_ids[0]), drafts=True)
+    centre.pass_time(days=30)
+    take_in(centre, row(2, **web_ids[1]), row(3), drafts=True)
+    centre.pass_time(days=30)
+    assert service(centre).purge() == ()
+    centre.pass_time(days=1)
+    assert service(centre).purge() == (REF,)
+    assert found_in(centre, [*secrets().values(), "WEB-771"]) == set()
+    with centre.store.read() as tx:
+        assert find_application(tx, REF).state is ApplicationState.RETURNED
+        assert find_application(tx, "T2026-0002").state is ApplicationState.DRAFT
+        assert list(check_rows(tx)) == []
+    (purged,) = (json.loads(one.body) for one in entries(centre, "APP.PURGE"))
+    assert (purged["actor_id"], purged["detail"]) == ("SYSTEM", {"move": "DRAFT>RETURNED"})
+    assert service(centre).purge() == ()
+
+
 def test_what_is_open_is_not_erased(centre: Centre) -> None:
     stay_in_office(centre, "toroku", "kanri")
     take_in(centre, row(1))
@@ -322,7 +440,7 @@ def test_the_decision_counts_not_the_clock_of_the_row(centre: Centre) -> None:
     """A rejection that nobody signed has no date to count from."""
     take_in(centre, planted())
     with centre.store.begin() as tx:
-        find_application(tx, REF).state = records.ApplicationState.REJECTED
+        find_application(tx, REF).state = ApplicationState.REJECTED
     refused(Refused, "ra.erase.decision", lambda: service(centre).find(REF))
 
 

@@ -29,7 +29,7 @@ from policies.profiles import Profiles, Purpose, shipped_profiles
 from policies.site import SiteKind
 from reports.issuance import cards_by_prefecture
 from reports.prefectures import PrefectureCount
-from tests.flows.conftest import Centre, Moulds, closing
+from tests.flows.conftest import Centre, Moulds, lent
 from tests.flows.issuing import (
     PURPOSES,
     accept,
@@ -67,7 +67,7 @@ def curve_key(number: int) -> ec.EllipticCurvePrivateKey:
 @pytest.fixture
 def centre(moulds: Moulds, database: Server | None, tmp_path: Path) -> Iterator[Centre]:
     """A centre that has held the example's ceremony."""
-    yield from closing(moulds.copy(tmp_path, database, CEREMONY), database)
+    yield from lent(moulds, tmp_path, database, CEREMONY)
 
 
 def authority(centre: Centre, name: str) -> x509.Certificate:

@@ -13,8 +13,7 @@ from operators.records import Statement
 from pki.errors import Conflict, HpkiError, InvalidInput, NotFound, Refused
 from policies.roles import Role
 from ra.dossiers import salted
-from ra.examination import find_application
-from ra.records import RevocationRequest
+from ra.records import RevocationRequest, find_application
 from ra.revocation import CallerCheck, Request, Verdict, request_digest, review_decision
 from store.database import Transaction
 from tests.flows.conftest import Centre, identity

@@ -22,7 +22,7 @@ from pki.errors import HpkiError, Refused
 from pki.serials import Entropy
 from policies.profiles import Purpose
 from policies.roles import Role
-from ra.examination import find_application
+from ra.records import find_application
 from tests.flows.conftest import CARD_MASTER, Centre
 from tests.flows.issuing import csr, refused
 from tests.flows.registration import (

@@ -36,10 +36,10 @@ from operators.acts import End
 from operators.statements import credential_id
 from pki.errors import Conflict, NotFound, Refused, Unavailable
 from pki.hcrole import decode_hc_roles
+from policies.moves import ApplicationState
 from policies.roles import Role as OperatorRole
 from policies.site import SiteKind
-from ra.examination import find_application
-from ra.records import ApplicationState, PersonVersion
+from ra.records import PersonVersion, find_application
 from ra.revocation import Request
 from tests.flows.conftest import CARD_MASTER, Centre
 from tests.flows.issuing import refused
@@ -206,10 +206,10 @@ def test_a_whole_card(centre: Centre) -> None:
     kept = stocked(centre, card)
     assert (kept.state, kept.order_id) == (CardState.PERSONALISED, ORDER)
     assert state_of(centre) is ApplicationState.PERSONALISED
-    story = [entry.code for entry in entries(centre)][-10:]
+    story = [entry.code for entry in entries(centre)][-12:]
     assert story == [
         "ISSUE.ORDER", "STOCK.IN", "PRIV.USE", "STOCK.OUT", "CARD.KEYGEN", "CERT.POP_OK",
-        "CERT.ISSUE", "CERT.POP_OK", "CERT.ISSUE", "CARD.PERSONALISE",
+        "CERT.ISSUE", "CERT.POP_OK", "CERT.ISSUE", "APP.STATE", "APP.STATE", "CARD.PERSONALISE",
     ]  # fmt: skip
     centre.trail.verify()
 
@@ -292,7 +292,7 @@ def test_a_finished_card_is_refused(centre: Centre) -> None:
         find_application(tx, REF).state = ApplicationState.ISSUING
     head = centre.trail.verify()
     batch = batch_for(centre, order.id)
-    refused(Conflict, "card.personalised", lambda: personalize(centre, order.id, card, batch))
+    refused(Refused, "ra.state.changed", lambda: personalize(centre, order.id, card, batch))
     assert centre.trail.verify().seq == head.seq + 1  # the batch only
     assert len(certificates_on(centre, card)) == 2
 

@@ -362,31 +362,37 @@ def test_search(empty_centre: Centre) -> None:
 
 WRITERS, TRANSACTIONS = 8, 30
 
-WRITER = """
-import sys
+WRITERS_PROGRAM = """
+import os, sys
 from datetime import UTC, datetime
 from audit.trail import Event, Trail
 from store.database import Store
-store = Store(sys.argv[1])
-trail = Trail(store, lambda: datetime(2026, 11, 21, 3, tzinfo=UTC), sys.argv[2])
-for number in range(int(sys.argv[3])):
-    with store.begin() as tx:
-        for _ in range(number % 3 + 1):
-            trail.append(tx, Event("TEST.ENTRY", "thing", sys.argv[2]))
+def write(name):
+    store = Store(sys.argv[1])
+    trail = Trail(store, lambda: datetime(2026, 11, 21, 3, tzinfo=UTC), name)
+    for number in range(int(sys.argv[3])):
+        with store.begin() as tx:
+            for _ in range(number % 3 + 1):
+                trail.append(tx, Event("TEST.ENTRY", "thing", name))
+writers = []
+for number in range(int(sys.argv[2])):
+    writers.append(os.fork())
+    if not writers[-1]:
+        write(f"w{number}")
+        os._exit(0)
+sys.exit(any([os.waitpid(writer, 0)[1] for writer in writers]))
 """
 
 
 def test_eight_writers_at_once_keep_the_chain_whole(empty_centre: Centre) -> None:
     before = empty_centre.trail.verify().seq
     url = empty_centre.store.engine.url.render_as_string(hide_password=False)
-    writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, url, f"w{number}", str(TRANSACTIONS)],
-            cwd=Path(__file__).parents[2],
-        )
-        for number in range(WRITERS)
-    ]
-    assert [writer.wait(timeout=120) for writer in writers] == [0] * WRITERS
+    subprocess.run(
+        [sys.executable, "-c", WRITERS_PROGRAM, url, str(WRITERS), str(TRANSACTIONS)],
+        cwd=Path(__file__).parents[2],
+        timeout=120,
+        check=True,
+    )
     each = sum(number % 3 + 1 for number in range(TRANSACTIONS))
     assert empty_centre.trail.verify().seq == before + WRITERS * each
     for number in range(WRITERS):

@@ -15,12 +15,12 @@ from ca.building import (
     Period,
     Wanted,
     certificate_twin,
+    end_entity_period,
     issuer_facts,
     own_facts,
 )
 from ca.ceremonies import ca_period
 from ca.dossier import Content
-from ca.orders import end_entity_period
 from pki.names import distinguished_name
 from pki.signing import assemble, sign
 from policies.profiles import Purpose, shipped_profiles

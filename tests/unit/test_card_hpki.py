@@ -577,12 +577,17 @@ def test_a_card_needs_a_serial_and_a_key(tmp_path: Path, serial: str, key: bytes
         VirtualCard.create(tmp_path / "new.json", serial, key)
 
 
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("after", [False, True])
-def test_a_card_pulled_at_any_apdu_is_finished_by_a_second_run(tmp_path: Path, after: bool) -> None:
+def test_a_card_pulled_at_any_apdu_is_finished_by_a_second_run(
+    tmp_path: Path,
+    after: bool,  # noqa: FBT001
+    every: int,
+) -> None:
     probe = FaultTransport(EmbeddedTransport(new_card(tmp_path, "whole.json")), 0)
     personalize(probe)
     assert probe.sent > 80
-    for fail_at in range(1, probe.sent + 1):
+    for fail_at in range(1 + after * (every // 2), probe.sent + 1, every):
         name = f"{fail_at}.json"
         chip = new_card(tmp_path, name)
         with pytest.raises(CardRemoved):

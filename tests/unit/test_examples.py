@@ -14,7 +14,7 @@ import pytest
 from policies.documents import load_document_rules
 from ra.lists.faults import RoleNames
 from ra.lists.rows import ApplicationRow, RowVerdict, read_applications, rejects_csv
-from ra.persons.names import romaji_suggestion
+from ra.persons.romaji import romaji_suggestion
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CONTENT = (EXAMPLES / "applications.csv").read_bytes()

@@ -110,6 +110,7 @@ def test_nobody_and_everybody() -> None:
         "SUBSTITUTION",
         "CONFIGURATION",
         "CARD_DESTRUCTION",
+        "REDACTION",
         "LOG_DELETION",
         "ARCHIVE_ACCESS",
     }
@@ -148,6 +149,7 @@ TABLE = {
     "CONFIGURATION": "CA_MANAGER + IA_MANAGER/RA_MANAGER; manager != second",
     "PIN_LETTERS": "PIN_OPERATOR; ",
     "CARD_DESTRUCTION": "CARD_OPERATOR + IA_MANAGER/RA_MANAGER/CARD_OPERATOR; operator != second",
+    "REDACTION": "RA_EXAMINER + RA_MANAGER/RA_APPROVER; first != second",
     "LOG_REVIEW": "LOG_REVIEWER; ",
     "LOG_DELETION": "LOG_REVIEWER + CA_MANAGER; reviewer != manager",
     "AUDIT": "AUDITOR; ",

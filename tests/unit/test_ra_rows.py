@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pki.errors import InvalidInput
+from policies.applications import ApplicationType, Channel, application_types
 from policies.documents import DocumentRules, load_document_rules
-from ra.lists.columns import COLUMNS, LABELS
-from ra.lists.faults import ApplicationType, Channel, FaultCode, RoleNames
+from ra.lists.columns import COLUMNS, LABELS, LACKABLE
+from ra.lists.faults import FaultCode, RoleNames
 from ra.lists.rows import ApplicationRow, RowVerdict, read_applications, rejects_csv
 from ra.lists.table import MAX_BYTES, MAX_FIELD_CHARACTERS, MAX_ROWS
 from ra.persons import names
@@ -52,7 +53,8 @@ ROW = {
 HEADER = ",".join(ROW)
 
 
-def csv_of(*rows: dict[str, str], columns: tuple[str, ...] = tuple(ROW)) -> bytes:
+def csv_of(*rows: dict[str, str], columns: tuple[str, ...] = ()) -> bytes:
+    columns = columns or tuple(dict.fromkeys(name for row in (ROW, *rows) for name in row))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns)
     writer.writeheader()
@@ -114,7 +116,52 @@ def test_a_sound_row_becomes_typed_values() -> None:
         member_id="0012345678",
         documents=(*POST.split(";"), "ORG_DOC", "FORMER_NAME_DOC"),
         terms_version="DEMO-1.0",
+        office=None,
+        association=None,
+        replaces=None,
+        web_id=None,
+        document_dates={},
     )
+
+
+def test_the_columns_that_a_file_may_lack() -> None:
+    verdict = read_row(
+        type="RENEW",
+        channel="ONLINE",
+        birth_date="Ｓ４５．３．２",
+        registration_date="平成七年五月一日",
+        documents="RESIDENT_RECORD@2026/8/30; PHOTO; LICENCE_COPY@令和8年9月1日",
+        office="TOKYO-01",
+        association="架空医師会",
+        replaces="T2021-0001",
+        web_id="W-0001",
+    )
+    row = accepted(verdict)
+    assert (row.type, row.channel) == (ApplicationType.RENEW, Channel.ONLINE)
+    assert (row.birth_date, row.registration_date) == (date(1970, 3, 2), date(1995, 5, 1))
+    assert row.documents == ("RESIDENT_RECORD", "PHOTO", "LICENCE_COPY")
+    assert row.document_dates == {
+        "RESIDENT_RECORD": date(2026, 8, 30),
+        "LICENCE_COPY": date(2026, 9, 1),
+    }
+    assert (row.office, row.association) == ("TOKYO-01", "架空医師会")
+    assert (row.replaces, row.web_id) == ("T2021-0001", "W-0001")
+
+
+def test_an_empty_column_that_a_file_may_lack_does_not_change_the_digest() -> None:
+    bare = read_row()
+    assert read_row(**dict.fromkeys(LACKABLE, "")).row_digest == bare.row_digest
+    assert read_row(office="A").row_digest != bare.row_digest
+
+
+@pytest.mark.parametrize("kind", ApplicationType)
+def test_every_type_by_every_channel_of_its_own(kind: ApplicationType) -> None:
+    rule = application_types()[kind]
+    replaces = "T2021-0001" if rule.needs_previous else ""
+    for channel in Channel:
+        verdict = read_row(type=kind, channel=channel, replaces=replaces)
+        codes = [fault.code for fault in verdict.faults]
+        assert codes == ([] if channel in rule.channels else [FaultCode.CHANNEL_OF_TYPE])
 
 
 Changes = dict[str, str]
@@ -124,6 +171,8 @@ DIRECTOR = {
     "institution_en": "Fictitious Hospital",
     "documents": POST + ";ORG_DOC",
 }
+
+RENEWAL = {"type": "RENEW", "replaces": "T2025-0001"}
 
 # Code, field, an unsound change, its sound twin.
 FAULTS: list[tuple[FaultCode, str, Changes, Changes]] = [
@@ -140,9 +189,12 @@ FAULTS: list[tuple[FaultCode, str, Changes, Changes]] = [
     (FaultCode.APPLICATION_REF, "application_ref", {"application_ref": "T" * 33},
      {"application_ref": "T" * 32}),
     (FaultCode.TYPE, "type", {"type": "new"}, {"type": "NEW"}),
-    (FaultCode.TYPE_ELSEWHERE, "type", {"type": "RENEW"}, {"type": " NEW "}),
-    (FaultCode.CHANNEL, "channel", {"channel": "DISASTER"}, {"channel": "LRA"}),
-    (FaultCode.DATE, "received_on", {"received_on": "20260901"}, {"received_on": "2026-09-02"}),
+    (FaultCode.CHANNEL, "channel", {"channel": "FAX"}, {"channel": "LRA"}),
+    (FaultCode.CHANNEL_OF_TYPE, "channel", {"channel": "ONLINE"}, RENEWAL | {"channel": "ONLINE"}),
+    (FaultCode.DATE, "received_on", {"received_on": "20260901"}, {"received_on": "2026-9-2"}),
+    (FaultCode.DATE, "birth_date", {"birth_date": "昭和64年1月8日"}, {"birth_date": "S62.1.7"}),
+    (FaultCode.DATE, "birth_date", {"birth_date": "1900-02-29"},
+     {"birth_date": "Ｓ４３．２．２９"}),
     (FaultCode.DATE, "birth_date", {"birth_date": "1981-02-29"}, {"birth_date": "1980-02-29"}),
     (FaultCode.FUTURE, "received_on", {"received_on": "2026-11-02"}, {"received_on": "2026-11-01"}),
     (FaultCode.KANJI_NAME, "kanji_name", {"kanji_name": "髙橋 一郎"}, {"kanji_name": "髙橋　一"}),
@@ -155,8 +207,7 @@ FAULTS: list[tuple[FaultCode, str, Changes, Changes]] = [
     (FaultCode.ROMAJI_NAME, "romaji_name", {"romaji_name": "TARO "}, {"romaji_name": "TARO"}),
     (FaultCode.ROMAJI_LENGTH, "romaji_name", {"romaji_name": "A" * 65}, {"romaji_name": "A" * 64}),
     (FaultCode.FORMER_SURNAME, "former_surname",
-     {"former_surname": "木村　花", "documents": POST + ";FORMER_NAME_DOC"},
-     {"former_surname": "木村", "documents": POST + ";FORMER_NAME_DOC"}),
+     {"former_surname": "木村　花"}, {"former_surname": "木村"}),
     (FaultCode.PROFESSION, "profession", {"profession": "病院長"}, {"profession": "薬剤師"}),
     (FaultCode.REGISTRATION_NUMBER, "registration_number", {"registration_number": "1" * 11},
      {"registration_number": "1" * 10}),
@@ -182,17 +233,24 @@ FAULTS: list[tuple[FaultCode, str, Changes, Changes]] = [
      {"telephone": "010-81-90-0000-0000"}),
     (FaultCode.TELEPHONE, "telephone", {"telephone": "03--0000-0000"},
      {"telephone": "0300000000"}),
+    (FaultCode.TELEPHONE, "telephone", {"telephone": "9000000001"}, {"telephone": "09000000001"}),
     (FaultCode.EMAIL, "email", {"email": "=a@example.jp"}, {"email": "a.b+c@mail.example.jp"}),
     (FaultCode.MEMBER_ID, "member_id", {"member_id": "123456789"}, {"member_id": "0123456789"}),
     (FaultCode.DOCUMENT_UNKNOWN, "documents", {"documents": POST + ";PASSPORT"},
      {"documents": POST + ";OATH"}),
     (FaultCode.DOCUMENT_TWICE, "documents", {"documents": POST + ";PHOTO"},
      {"documents": POST.replace(";", " ; ")}),
-    (FaultCode.DOCUMENT_MISSING, "documents", {"documents": POST.removesuffix(";RESIDENT_RECORD")},
-     {"channel": "MYNA", "documents": "APPLICATION_FORM;PHOTO;LICENCE_COPY"}),
-    (FaultCode.DOCUMENT_MISSING, "documents", {"former_surname": "木村"},
-     {"former_surname": "木村", "documents": POST + ";FORMER_NAME_DOC"}),
-    (FaultCode.DOCUMENT_MISSING, "documents", DIRECTOR | {"documents": POST}, DIRECTOR),
+    (FaultCode.DATE, "documents", {"documents": "RESIDENT_RECORD@2026-02-29"},
+     {"documents": "RESIDENT_RECORD@令和8年2月28日"}),
+    (FaultCode.FUTURE, "documents", {"documents": "RESIDENT_RECORD@R8.11.2"},
+     {"documents": "RESIDENT_RECORD @ R8.11.1; PHOTO"}),
+    (FaultCode.OFFICE, "office", {"office": "tokyo"}, {"office": "TOKYO-01"}),
+    (FaultCode.OFFICE, "office", {"office": "A" * 17}, {"office": "A" * 16}),
+    (FaultCode.REPLACES, "replaces", {"replaces": "T2025-0001"}, RENEWAL),
+    (FaultCode.REPLACES, "replaces", RENEWAL | {"replaces": ""}, RENEWAL),
+    (FaultCode.REPLACES, "replaces", RENEWAL | {"replaces": "T2026-0001"}, RENEWAL),
+    (FaultCode.REPLACES, "replaces", RENEWAL | {"replaces": "T2025/1"}, RENEWAL),
+    (FaultCode.WEB_ID, "web_id", {"web_id": "W 1"}, {"web_id": "W-1"}),
 ]  # fmt: skip
 
 
@@ -225,12 +283,21 @@ def test_a_repeated_reference_names_the_first_line() -> None:
     assert [fault.code for fault in second.faults] == [FaultCode.DUPLICATE_REF]
     assert "line 2" in second.faults[0].text
     accepted(read(csv_of(ROW, ROW | {"application_ref": "T2026-0002"}))[1])
+    other = ROW | {"application_ref": "T2026-0002", "web_id": "W-1"}
+    (fault,) = read(csv_of(ROW | {"web_id": "W-1"}, other))[1].faults
+    assert (fault.code, fault.field) == (FaultCode.DUPLICATE_REF, "web_id")
 
 
 def test_every_fault_code_has_a_test() -> None:
     of_the_file = {FaultCode.WIDTH, FaultCode.DUPLICATE_REF}
     # tests/flows/test_intake.py
-    of_the_store = {FaultCode.REF_TAKEN, FaultCode.LICENCE_TAKEN, FaultCode.OWN_FILE}
+    of_the_store = {
+        FaultCode.REF_TAKEN,
+        FaultCode.OWN_FILE,
+        FaultCode.SAME_DAY,
+        FaultCode.REPLACES_OTHER,
+        FaultCode.WEB_ID_TAKEN,
+    }
     assert {code for code, *_ in FAULTS} | of_the_file | of_the_store == set(FaultCode)
 
 
@@ -243,7 +310,6 @@ def test_all_faults_of_a_row_are_reported() -> None:
         FaultCode.KANA_NAME,
         FaultCode.MISSING,
         FaultCode.MISSING,
-        *[FaultCode.DOCUMENT_MISSING] * 4,
     ]
     assert verdict.application_ref is None
 
@@ -251,6 +317,20 @@ def test_all_faults_of_a_row_are_reported() -> None:
 def test_a_missing_romaji_name_gets_a_suggestion() -> None:
     (fault,) = read_row(romaji_name="").faults
     assert "TAKAHASHI ICHIRO" in fault.hint
+
+
+@pytest.mark.parametrize(
+    ("field", "cell", "code"),
+    [
+        ("type", "更新", "RENEW"),
+        ("type", "RENEWAL", "RENEW"),
+        ("channel", "郵送", "POST"),
+        ("documents", "住民票", "RESIDENT_RECORD"),
+    ],
+)
+def test_a_japanese_name_gets_its_code_as_a_hint(field: str, cell: str, code: str) -> None:
+    (fault,) = read_row(**{field: cell}).faults
+    assert fault.hint == f"Did you mean {code}?"
 
 
 def test_texts_hold_no_personal_data() -> None:
@@ -321,6 +401,18 @@ def test_not_utf8_names_the_offset_and_what_it_may_be() -> None:
         read(content)
     assert f"offset {len(HEADER) + 4} " in caught.value.text
     assert "CP932" in caught.value.hint
+
+
+def test_only_the_labels_under_the_header_are_no_application() -> None:
+    header, row = csv_of(ROW).decode().splitlines()
+    (verdict,) = read(f"{header}\n# 申請番号,申請種別\n{row}\n".encode())
+    assert (verdict.line, accepted(verdict).application_ref) == (3, "T2026-0001")
+    for remark in ("#", "#T2026-0001", "# 申請種別"):
+        first, second = read(f"{header}\n{remark}\n{row}\n".encode())
+        assert [fault.code for fault in first.faults] == [FaultCode.WIDTH]
+        accepted(second)
+    again = read(rejects_csv((first,), f"{header}\n{remark}\n{row}\n".encode()))
+    assert again == (first,)
 
 
 def test_cp932_only_when_said() -> None:
@@ -432,32 +524,31 @@ def test_names_survive_byte_for_byte(name: str, selector: str) -> None:
 
 
 def test_columns_are_the_fields_of_an_application() -> None:
-    assert [column.name for column in COLUMNS] == list(ApplicationRow.__dataclass_fields__)
+    fields = [column.name for column in COLUMNS]
+    assert [*fields, "document_dates"] == list(ApplicationRow.__dataclass_fields__)
 
 
-def test_document_rules_by_channel() -> None:
+def test_document_rules_by_type_and_channel() -> None:
     rules = load_document_rules()
 
-    def required(channel: str, *, director: bool = False, former: bool = False) -> list[str]:
-        found = rules.required(channel, director_role=director, former_surname=former)
+    def required(channel: Channel, *filled: str, kind: str = "NEW") -> list[str]:
+        found = rules.required(ApplicationType(kind), channel, filled)
         return [rule.document for rule in found]
 
     five = POST.split(";")
-    assert required("POST") == required("LRA") == five
-    assert required("MYNA") == five[:3]
-    assert required("MYNA", director=True) == [*five[:3], "ORG_DOC"]
-    assert required("LRA", former=True) == [*five, "FORMER_NAME_DOC"]
-    assert required("ONLINE", director=True) == []
+    assert required(Channel.POST) == required(Channel.LRA) == five
+    assert required(Channel.MYNA) == five[:3]
+    assert required(Channel.MYNA, "director_role") == [*five[:3], "ORG_DOC"]
+    assert required(Channel.LRA, "former_surname") == [*five, "FORMER_NAME_DOC"]
     assert {rule.channel for rule in rules.rule} == set(Channel)
-    assert all(rule.source for rule in rules.rule)
 
 
 def test_document_rules_must_agree_with_themselves() -> None:
     rules = load_document_rules()
     rule = rules.rule[0]
-    for names_of, table, text in (
-        (rules.names, (rule, rule), "two rules"),
+    for documents, table, text in (
+        (rules.document, (rule, rule), "two rules"),
         ({}, (rule,), "without a name: APPLICATION_FORM"),
     ):
         with pytest.raises(ValueError, match=text):
-            DocumentRules(names=names_of, rule=table)
+            DocumentRules(document=documents, rule=table)

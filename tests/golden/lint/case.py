@@ -98,6 +98,7 @@ class Draft:
         return signed.encode()
 
 
+@cache
 def _signature(tbs: bytes, signer: str, hash_name: str) -> bytes:
     key = private_key(signer)
     algorithm = hashes.SHA384() if hash_name == "SHA-384" else hashes.SHA256()

@@ -1,0 +1,1 @@
+"""Papers between organisations: registers, orders, results, each verified by whom it reaches."""

@@ -1,0 +1,1 @@
+"""The work on one file: its moves, checks, duplicates, inquiries, deficiencies, fees."""

@@ -1,0 +1,1 @@
+"""The files of documents: what they may be, and how they are kept."""

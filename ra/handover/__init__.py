@@ -1,0 +1,1 @@
+"""Orders to another organisation's CA, and its results."""
