@@ -17,6 +17,8 @@ from tests import tiers
 from tests.cli.conftest import CEREMONY, LICENCE, PEOPLE, Story, application_rows
 from tests.cli.terminal import HPKI, Terminal, error_line
 
+pytestmark = pytest.mark.xdist_group("bad_input")  # its site is made once
+
 RECEPTION = ("--operator", "aoki")
 ISSUING = ("--operator", "fujita")
 DEATH = ("--ground", "R01_DEATH", "--requester", "heir", "--evidence", "notice")

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.cli.warm import warm_program
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TOUR = "A tour in ten minutes"
@@ -38,22 +40,25 @@ def test_the_tour_runs(tmp_path: Path, require_tool: Callable[..., str]) -> None
     ceremony = tmp_path / "examples" / "ceremony.toml"
     quicker = ceremony.read_text("utf-8").replace("RSA-4096", "RSA-2048")
     ceremony.write_text(quicker, "utf-8")
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
     surroundings = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
         "TMPDIR": str(tmp_path),
         "LANG": "C.UTF-8",
     }
-    done = subprocess.run(
-        ["bash", "-euxo", "pipefail", "-c", "\n".join(blocks(TOUR))],
-        cwd=tmp_path,
-        env=surroundings,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    with warm_program(programs):
+        done = subprocess.run(
+            ["bash", "-euxo", "pipefail", "-c", "\n".join(blocks(TOUR))],
+            cwd=tmp_path,
+            env=surroundings,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
     told = f"{done.stdout}\n{done.stderr}"
     assert done.returncode == 0, told
     assert "cards: 4 of 4 made and checked" in done.stderr, told
