@@ -537,7 +537,7 @@ def test_every_file_of_six_weeks_ends_where_it_must(
     """All 300 in the soak; here every eighth of each fate and type, beginning with the first."""
     centre, draw = moulds.copy(tmp_path, None), random.Random(20261207)
     staff(centre)
-    holders = [person(400 + number) for number in range(66)]
+    holders = [person(400 + number) for number in range(70)]
     come = [*new_applicants(draw), *later_applicants(draw, holders)]
     assert len(come) == 300
     kinds: Counter[tuple[str, str]] = Counter()
