@@ -211,7 +211,22 @@ def _certified(services: Services, tx: Transaction, row: Application) -> dict[st
         "subject": text(wanted.subject()),
         "hc_roles": list(wanted.roles),
         "profiles": list(offer.profiles.values()),
+        "received_certificates": _received(tx, row),
     }
+
+
+def _received(tx: Transaction, row: Application) -> list[str]:
+    """Return purpose and SHA-256 of what another organisation's CA issued for the file."""
+    from hashlib import sha256
+
+    from ca.records import orders_of_application
+    from ra.handover.records import certificates_of_order
+
+    return [
+        f"{one.usage} {sha256(one.certificate_der).hexdigest()}"
+        for order in orders_of_application(tx, row.ref)
+        for one in certificates_of_order(tx, order.id)
+    ]
 
 
 def _history(services: Services, ref: str) -> list[dict[str, Any]]:

@@ -105,6 +105,7 @@ HEADINGS: dict[str, tuple[str, str]] = {
     "profession": ("資格", "profession"),
     "profile": ("プロファイル", "profile"),
     "profiles": ("プロファイル", "profiles"),
+    "received_certificates": ("受領した証明書", "received certificates"),
     "rate": ("普及率 %", "rate %"),
     "received_on": ("受付日", "received"),
     "record_sha256": ("記録 SHA-256", "record SHA-256"),

@@ -45,17 +45,6 @@ def add_business_days(day: date, count: int) -> date:
     return day
 
 
-def business_days_between(first: date, last: date) -> int:
-    """Return how many business days come after ``first`` up to and with ``last``.
-
-    Negative if ``last`` lies before: then those from ``last`` on that come before ``first``.
-    Raises ``InvalidInput`` (``ra.business_day``) outside 1949 to 2099.
-    """
-    if last < first:
-        return -sum(is_business_day(last + timedelta(days=n)) for n in range((first - last).days))
-    return sum(is_business_day(last - timedelta(days=n)) for n in range((last - first).days))
-
-
 _HINT = f"Give days of the years {FIRST_YEAR} to {LAST_YEAR}, and at most {MAX_DAYS:,} of them."
 
 

@@ -14,37 +14,15 @@ from policies.hcroles import DIRECTOR_UNIT, hc_role_table
 from policies.site import DEMO, SiteKind
 from ra import records
 from ra.casework import records as work
-from ra.records import Application, Document, Person, PersonVersion
+from ra.records import (
+    APPLICATION_FIELDS,
+    VERSION_FIELDS,
+    Application,
+    Document,
+    Person,
+    PersonVersion,
+)
 from store.database import Transaction
-
-_PERSON_FIELDS = (
-    "kanji_name",
-    "kana_name",
-    "romaji_name",
-    "former_surname",
-    "postal_code",
-    "address",
-    "telephone",
-    "email",
-)
-_APPLICATION_FIELDS = (
-    "type",
-    "channel",
-    "received_on",
-    "profession",
-    "registration_number",
-    "registration_date",
-    "director_role",
-    "institution_ja",
-    "institution_en",
-    "work_prefecture",
-    "municipality",
-    "member_id",
-    "terms_version",
-    "office",
-    "association",
-    "replaces",
-)
 
 
 def compute_dossier(
@@ -66,8 +44,8 @@ def compute_dossier(
 def field_digests(tx: Transaction, application: Application) -> dict[str, str]:
     """Return the salted digest of each value of the application and its person."""
     version = records.applicant(tx, application)
-    values: dict[str, Any] = {name: getattr(version, name) for name in _PERSON_FIELDS}
-    values |= {name: getattr(application, name) for name in _APPLICATION_FIELDS}
+    values: dict[str, Any] = {name: getattr(version, name) for name in VERSION_FIELDS}
+    values |= {name: getattr(application, name) for name in APPLICATION_FIELDS}
     values["birth_date"] = tx.get_one(Person, application.person_id).birth_date
     return _salted(values, application.salt)
 

@@ -32,6 +32,7 @@ from ra.casework.registrar import Registrar
 from ra.documents.vault import Vault
 from ra.persons.applicants import Applicant, applicant_of, verify_nobodys_own
 from ra.records import (
+    VERSION_FIELDS,
     Application,
     Person,
     PersonVersion,
@@ -51,10 +52,6 @@ _ENDED = (
 _NOTHING = "0" * 64
 _MOST_ENTRIES = 1000
 
-_VERSION_FIELDS = (
-    "kanji_name", "kana_name", "romaji_name", "former_surname", "postal_code", "address",
-    "telephone", "email",
-)  # fmt: skip
 _APPLICATION_FIELDS = (
     "row_digest", "salt", "registration_number", "registration_date", "director_role",
     "institution_ja", "institution_en", "municipality", "association", "member_id", "web_id",
@@ -101,7 +98,7 @@ class Erasable:
     def fields(self) -> tuple[str, ...]:
         """Names of what is erased."""
         of_person = _PERSON_FIELDS if self.person else ()
-        names = (*_APPLICATION_FIELDS, *_VERSION_FIELDS, *_REQUEST_FIELDS, *of_person)
+        names = (*_APPLICATION_FIELDS, *VERSION_FIELDS, *_REQUEST_FIELDS, *of_person)
         of_work = (f"{table}.{name}" for table, some in _WORK_FIELDS.items() for name in some)
         return (*names, *of_work)
 
@@ -260,10 +257,10 @@ class Erasure:
         tx.flush()
         if person:
             for one in records.versions_of(tx, application.person_id):
-                _blank(one, _VERSION_FIELDS)
+                _blank(one, VERSION_FIELDS)
             _blank(tx.get_one(Person, application.person_id), _PERSON_FIELDS)
         elif not _needed(tx, application, version):
-            _blank(version, _VERSION_FIELDS)
+            _blank(version, VERSION_FIELDS)
         for answers in work.answers_only_about_erased(tx, ref):
             files.append(answers.file_name)
             _blank(answers, ("file_name", "wrapped_key"))

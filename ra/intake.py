@@ -30,7 +30,16 @@ from ra.lists.faults import Fault, FaultCode, RoleNames
 from ra.lists.rows import ApplicationRow, RowVerdict, read_applications
 from ra.persons.applicants import spellings
 from ra.persons.names import search_key
-from ra.records import Application, Document, ImportRejection, ImportRun, Person, PersonVersion
+from ra.records import (
+    APPLICATION_FIELDS,
+    VERSION_FIELDS,
+    Application,
+    Document,
+    ImportRejection,
+    ImportRun,
+    Person,
+    PersonVersion,
+)
 from store.database import Store, Transaction
 
 TAKERS = (Role.RA_RECEPTION, Role.LRA_RECEPTION)
@@ -295,7 +304,7 @@ class _Taking:
         return {
             one["valid_from"]
             for one in self.known.versions[person_id]
-            if any(one[name] != wanted[name] for name in _VERSION_FIELDS)
+            if any(one[name] != wanted[name] for name in VERSION_FIELDS)
         }
 
     def _store(self, row: ApplicationRow, row_digest: str) -> None:
@@ -390,40 +399,12 @@ class _Taking:
         )
 
 
-_COPIED = (
-    "type",
-    "channel",
-    "received_on",
-    "profession",
-    "registration_number",
-    "registration_date",
-    "director_role",
-    "institution_ja",
-    "institution_en",
-    "work_prefecture",
-    "municipality",
-    "member_id",
-    "terms_version",
-    "office",
-    "association",
-    "replaces",
-    "web_id",
-)
-_VERSION_FIELDS = (
-    "kanji_name",
-    "kana_name",
-    "romaji_name",
-    "former_surname",
-    "postal_code",
-    "address",
-    "telephone",
-    "email",
-)
+_COPIED = (*APPLICATION_FIELDS, "web_id")
 _SAME_PERSON = ("kanji_name", "kana_name", "postal_code", "address")
 
 
 def _version(person_id: str, row: ApplicationRow) -> dict[str, Any]:
-    values = {name: getattr(row, name) for name in _VERSION_FIELDS}
+    values = {name: getattr(row, name) for name in VERSION_FIELDS}
     return {
         **values,
         "person_id": person_id,

@@ -17,6 +17,19 @@ from store.database import Transaction
 
 _PIECE = 500
 
+VERSION_FIELDS = (
+    "kanji_name", "kana_name", "romaji_name", "former_surname", "postal_code", "address",
+    "telephone", "email",
+)  # fmt: skip
+"""What an application says of its person: columns of ``PersonVersion``."""
+
+APPLICATION_FIELDS = (
+    "type", "channel", "received_on", "profession", "registration_number", "registration_date",
+    "director_role", "institution_ja", "institution_en", "work_prefecture", "municipality",
+    "member_id", "terms_version", "office", "association", "replaces",
+)  # fmt: skip
+"""What an application says beside its person: columns of ``Application`` that are decided on."""
+
 
 class CheckResult(StrEnum):
     """The examiner's word on one check."""
@@ -263,16 +276,6 @@ def verify_state(application: Application, *states: ApplicationState) -> None:
             f"{application.ref} is {application.state}, not {' or '.join(states)}",
             "See `hpki ra show` for where it stands.",
         )
-
-
-def version_of(tx: Transaction, person_id: str, as_of: date) -> PersonVersion | None:
-    """Return the person's name and address as of a date, or None before the first."""
-    query = (
-        select(PersonVersion)
-        .where(PersonVersion.person_id == person_id, PersonVersion.valid_from <= as_of)
-        .order_by(col(PersonVersion.valid_from).desc())
-    )
-    return tx.exec(query).first()
 
 
 def newest_version(tx: Transaction, person_id: str) -> PersonVersion:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from sqlmodel import Session
@@ -310,6 +311,37 @@ def guard(
     assert part in refusal.text
     assert refusal.hint
     return refusal.text
+
+
+def test_an_unusual_romaji_is_confirmed_by_itself(centre: Centre) -> None:
+    """Not even a signature over all the rest confirms what goes into the certificate."""
+    examiner, name = centre.signers["uketsuke"], "TAKAHASI ICHIRO"
+    take_in(centre, row(1, romaji_name=name))
+    centre.reception.complete(REF, examiner)
+    for kind in ("IDENTITY", "DATA_MATCH"):
+        centre.examination.check(REF, kind, examiner, ok=True)
+    ask_and_answer(centre, REF)
+
+    def rest_ok() -> object:
+        return centre.examination.examine(REF, examiner, rest_ok=True)
+
+    guard(centre, Guard.ROMAJI_CONFIRMED, rest_ok, part="TAKAHASHI ICHIRO")
+    centre.matches.enter(REF, "APPLICATION_FORM", {"romaji_name": name}, examiner)
+    rest_ok()
+
+
+def test_a_decision_is_never_entered_unsigned(centre: Centre) -> None:
+    take_in(centre, row(1))
+    bring_to_examination(centre, REF)
+    centre.examination.examine(REF, centre.signers["uketsuke"], rest_ok=True)
+
+    def enter(to: ApplicationState) -> None:
+        with centre.store.begin() as tx:
+            application = find_application(tx, REF)
+            centre.registrar.enter(tx, application, to, centre.signers["shonin"], "理由")
+
+    for to in (_S.APPROVED, _S.REJECTED):
+        refused(Refused, "ra.move.unsigned", partial(enter, to))
 
 
 def test_the_guards_of_the_examination(centre: Centre) -> None:

@@ -186,3 +186,23 @@ def answer(
             f"{counts[AnswerOutcome.REJECTED]} of {len(found)} rows were not taken",
             "What is wrong with each is shown; correct the file and read it again.",
         )
+
+
+@app.command()
+def recall(
+    ref: Annotated[str, typer.Argument(help="An application's reference.")],
+    reason: Annotated[str, typer.Option(help="Why, in words.")],
+    operator: options.Operator,
+) -> None:
+    """Take a file out of its inquiry, back to its papers.
+
+    As when the answer shows an error of the file. The inquiry and its answer stay in the file.
+
+    Example: hpki ra inquiry recall T2026-0001 --reason 登録番号の誤記 --operator aoki
+    """
+    from cli.output import say
+    from cli.terms import state_term
+
+    services = options.services()
+    row = services.inquiries.recall(ref, services.signer(operator), reason)
+    say(f"{ref}: {state_term(row.state)}")
