@@ -47,7 +47,7 @@ packages-core:
 	@tools/system-packages openssl
 
 packages-dev:
-	@tools/system-packages openssl gnutls-bin postgresql fontconfig fonts-noto-cjk \
+	@tools/system-packages openssl gnutls-bin curl nginx default-jdk-headless postgresql fontconfig fonts-noto-cjk \
 		libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0
 
 # A Python from 3.11 on that can make virtual environments; Debian's own is installed when there is none.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from cryptography import x509
 
+from ca.issuers import SHARD
 from keys.backend import KeySpec
 from pki.errors import InvalidInput
 from pki.names import distinguished_name
@@ -34,6 +36,8 @@ class CaName(Strict):
 
 class CaScript(Strict):
     """One CA to be made; ``crl_uri`` goes into the certificates that it issues.
+
+    For a list that its profile splits, the name of the file in it holds ``{shard}``.
 
     ``issues``: the end-entity profiles it issues by, preferred ones first; if none is named, those
     of its own profile. ``japanese_names``: whether holders' certificates carry the Japanese name.
@@ -73,10 +77,10 @@ def load_script(octets: bytes, profiles: Profiles) -> CeremonyScript:
     made: list[CaScript] = []
     for entry in script.ca:
         profile = profiles.certificate(entry.profile)
-        profiles.crl(entry.crl_profile)
         fault = (
             _place_fault(entry, profile, made)
             or _shape_fault(entry, profile)
+            or _list_fault(entry, profile, made, profiles)
             or _issues_fault(entry, profile, made, profiles)
         )
         if fault is not None:
@@ -118,6 +122,28 @@ def _shape_fault(entry: CaScript, profile: CertificateProfile) -> str | None:
         return f"{entry.id}: the profile {entry.profile} certifies no key {entry.key}"
     if entry.japanese_name is not None and profile.subject_alt_name is None:
         return f"{entry.id}: the profile {entry.profile} has no place for a japanese_name"
+    return None
+
+
+def _list_fault(
+    entry: CaScript, profile: CertificateProfile, made: Sequence[CaScript], profiles: Profiles
+) -> str | None:
+    """Say why the CA's list cannot be found by what its certificates say, or None."""
+    listed = profiles.crl(entry.crl_profile)
+    above = next((one for one in made if one.id == entry.issuer), None)
+    if above is not None and profiles.crl(above.crl_profile).shards is not None:
+        return f"{entry.id}: its issuer {above.id} has a split list, on which no CA stands"
+    if listed.shards is None:
+        has = f"{entry.id}: crl_uri has {SHARD}, but {listed.id} does not split the list"
+        return has if SHARD in entry.crl_uri else None
+    if profile.purpose is None:
+        return f"{entry.id}: the list of a CA that issues to no holders is not split"
+    name = urlsplit(entry.crl_uri).path.rpartition("/")[2]
+    if (entry.crl_uri.count(SHARD), name.count(SHARD)) != (1, 1):
+        return f"{entry.id}: the file's name in crl_uri must hold {SHARD} once, as for {listed.id}"
+    for profile_id in entry.issues:
+        if profiles.certificate(profile_id).distribution_points is None:
+            return f"{entry.id}: issues {profile_id}, which names no part of the split list"
     return None
 
 

@@ -25,7 +25,7 @@ from ca.building import (
     issuer_facts,
     own_facts,
 )
-from ca.issuers import issuer_certificate, signing_hash
+from ca.issuers import issuer_certificate, shard_for, shard_uri, signing_hash
 from ca.records import Certificate, CertificateState, Issuer
 from keys.backend import KeyBackend
 from pki.errors import Conflict, Refused
@@ -43,11 +43,15 @@ from store.database import Store, Transaction
 
 @dataclass(frozen=True)
 class Prepared:
-    """A judged twin, to be issued once: its serial can be reserved only once."""
+    """A judged twin, to be issued once: its serial can be reserved only once.
+
+    ``shard`` is the part of the issuer's list that it names.
+    """
 
     issuer_id: str
     profile: CertificateProfile
     twin: x509.Certificate
+    shard: int = 0
 
     @property
     def spki_sha256(self) -> str:
@@ -84,36 +88,45 @@ class Issuance:
         """Return a fresh serial number."""
         return new_serial(self.entropy)
 
-    def facts(self, issuer: Issuer) -> IssuerFacts:
-        """Return what certificates say of the issuer; raises ``Conflict`` before its ceremony."""
+    def facts(self, issuer: Issuer, shard: int = 0) -> IssuerFacts:
+        """Return what certificates say of the issuer, those on that part of its list.
+
+        Raises ``Conflict`` before its ceremony.
+        """
+        crl_profile = self.profiles.crl(issuer.crl_profile)
         return issuer_facts(
             issuer_certificate(issuer),
             issuer.cps_uri,
-            issuer.crl_uri,
+            shard_uri(issuer, crl_profile, shard) or issuer.crl_uri,
             signing_hash(issuer, self.profiles),
         )
 
-    def twin(self, issuer: Issuer, profile: CertificateProfile, wanted: Wanted) -> x509.Certificate:
+    def twin(
+        self, issuer: Issuer, profile: CertificateProfile, wanted: Wanted, shard: int
+    ) -> x509.Certificate:
         """Return the twin of what the issuer would sign; raises ``Conflict`` as ``facts``."""
-        return certificate_twin(profile, self.facts(issuer), wanted, self.kind)
+        return certificate_twin(profile, self.facts(issuer, shard), wanted, self.kind)
 
     def prepare(
         self, issuer: Issuer, profile: CertificateProfile, wanted: Wanted, order_id: str = ""
     ) -> Prepared:
         """Return the judged twin of a certificate below the issuer, of an order if it has one.
 
-        Raises ``Refused`` with every finding if one is an ERROR, which is entered, or for a DEMO
-        mark out of place.
+        Its serial number decides the part of the issuer's list. Raises ``Refused`` with every
+        finding if one is an ERROR, which is entered, or for a DEMO mark out of place.
         """
-        twin = self.twin(issuer, profile, wanted)
-        return self._judge(issuer, profile, twin, issuer_certificate(issuer), order_id)
+        shard = shard_for(self.profiles.crl(issuer.crl_profile), wanted.serial)
+        twin = self.twin(issuer, profile, wanted, shard)
+        self._judge(issuer, profile, twin, issuer_certificate(issuer), order_id)
+        return Prepared(issuer.id, profile, twin, shard)
 
     def prepare_root(self, root: Issuer, profile: CertificateProfile, wanted: Wanted) -> Prepared:
         """Return the judged twin of a root that signs itself; raises as ``prepare``."""
         own_list = root.own_list_uri or root.crl_uri
         facts = own_facts(wanted, root.cps_uri, own_list, signing_hash(root, self.profiles))
         twin = certificate_twin(profile, facts, wanted, self.kind)
-        return self._judge(root, profile, twin, twin)
+        self._judge(root, profile, twin, twin)
+        return Prepared(root.id, profile, twin)
 
     def _judge(
         self,
@@ -122,7 +135,7 @@ class Issuance:
         twin: x509.Certificate,
         signer: x509.Certificate,
         order_id: str = "",
-    ) -> Prepared:
+    ) -> None:
         verify_demo_marks(self.kind, twin.subject)
         read, by = (
             read_certificate(one.public_bytes(serialization.Encoding.DER)) for one in (twin, signer)
@@ -136,7 +149,6 @@ class Issuance:
                 f"the certificate for {text(twin.subject)} would break its profile",
                 findings=findings,
             )
-        return Prepared(issuer.id, profile, twin)
 
     def _enter_refused(
         self, issuer_id: str, profile: str, order_id: str, codes: Sequence[str]
@@ -157,6 +169,7 @@ class Issuance:
             order_id=acting.order_id,
             carrier_id=acting.carrier_id,
             usage=acting.usage,
+            shard=prepared.shard,
             profile=prepared.profile.reference,
             state=CertificateState.RESERVED,
             subject=text(twin.subject),

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 
 from cryptography import x509
 
 from ca import records
 from ca.dossier import Offer
-from ca.records import CarrierKind, Issuer
+from ca.records import CarrierKind, Certificate, Issuer
 from operators.exchange.peers import PeerView
-from pki.errors import Conflict, InvalidInput, NotFound
+from pki.errors import Conflict, InvalidInput, NotFound, Refused
+from pki.extensions import distribution_points
 from pki.signing import HashName
-from policies.profiles import CertificateProfile, Holder, Profiles, Purpose
+from policies.profiles import CertificateProfile, CrlProfile, Holder, Profiles, Purpose
 from store.database import Transaction
+
+SHARD = "{shard}"
+"""What stands for the number of the part in the URI of a split list."""
 
 
 def issuer_certificate(issuer: Issuer) -> x509.Certificate:
@@ -38,6 +43,46 @@ def signing_hash(issuer: Issuer, profiles: Profiles) -> HashName:
 def issued_profiles(issuer: Issuer) -> tuple[str, ...]:
     """Return the ids of the end-entity profiles that the CA issues by, preferred ones first."""
     return tuple(json.loads(issuer.issues))
+
+
+def shard_uri(issuer: Issuer, profile: CrlProfile, shard: int) -> str | None:
+    """Return the URI of one part of the CA's list, None where that is in one piece."""
+    if profile.shards is None:
+        return None
+    return issuer.crl_uri.replace(SHARD, str(shard))
+
+
+def shard_for(profile: CrlProfile, serial: int) -> int:
+    """Return the part of the list on which a new certificate will stand, 0 where it is one."""
+    return 0 if profile.shards is None else serial % profile.shards.count
+
+
+def verify_shard(issuer: Issuer, profile: CrlProfile, row: Certificate) -> None:
+    """Raise ``Refused`` unless the certificate names the part of the list that its row says."""
+    uri = shard_uri(issuer, profile, row.shard)
+    if uri is None and row.shard == 0:
+        return
+    said = row.certificate_der or row.tbs_der
+    if uri is None or distribution_points(uri).public_bytes() not in said:
+        raise Refused(
+            "ca.shard.changed",
+            f"{issuer.id}:{row.serial} does not name the part {row.shard} of the list",
+            "Keep the store as it is and call the auditor.",
+        )
+
+
+def named_list(crl_uri: str, certificate: x509.Certificate) -> str:
+    """Return the CA's URI as the certificate should say it, with the part that it does say."""
+    before, split, after = crl_uri.partition(SHARD)
+    if not split:
+        return crl_uri
+    form = re.compile(f"{re.escape(before)}(0|[1-9][0-9]{{0,3}}){re.escape(after)}")
+    try:
+        points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    except (x509.ExtensionNotFound, ValueError):
+        return crl_uri
+    names = [name.value for point in points for name in point.full_name or ()]
+    return next((one for one in names if isinstance(one, str) and form.fullmatch(one)), crl_uri)
 
 
 def find_issuer(tx: Transaction, issuer_id: str) -> Issuer:

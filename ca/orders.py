@@ -288,7 +288,7 @@ class Orders:
         public_key: IssuerPublicKey = prepared.twin.public_key()  # type: ignore[assignment]
         names, serial = issuer.japanese_names, stored.serial_number
         wanted = wanted_of(dossier.content, public_key, serial, period, japanese_names=names)
-        again = self.issuance.twin(issuer, profile, wanted)
+        again = self.issuance.twin(issuer, profile, wanted, row.shard)
         whole = end_entity_period(period.not_before, dossier.content.validity_years)
         age = self.clock() - period.not_before
         if (

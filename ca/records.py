@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlmodel import Field, SQLModel, col, select
 
 from pki.serials import serial_hex
-from policies.profiles import Purpose
+from policies.profiles import ListScope, Purpose
 from store import columns
 from store.database import Transaction
 
@@ -127,12 +130,16 @@ class Carrier(SQLModel, table=True):
 
 
 class Certificate(SQLModel, table=True):
-    """A certificate from the moment its to-be-signed bytes are fixed."""
+    """A certificate from the moment its to-be-signed bytes are fixed.
+
+    ``shard`` is the part of the issuer's list on which it would stand, 0 where that is one piece.
+    """
 
     __tablename__ = "certificate"
     __table_args__ = (
         sa.UniqueConstraint("issuer_id", "serial"),
         sa.UniqueConstraint("carrier_id", "usage"),
+        sa.Index(None, "issuer_id", "shard"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -143,6 +150,7 @@ class Certificate(SQLModel, table=True):
     )
     carrier_id: str | None = Field(default=None, sa_type=sa.Text, foreign_key="carrier.id")
     usage: Purpose | None = Field(default=None, sa_column=columns.choice(Purpose, nullable=True))
+    shard: int = 0
     profile: str = Field(sa_type=sa.Text)
     state: CertificateState = Field(sa_column=columns.choice(CertificateState, index=True))
     subject: str = Field(sa_type=sa.Text)
@@ -159,7 +167,7 @@ class Certificate(SQLModel, table=True):
 
 
 class Revocation(SQLModel, table=True):
-    """A final revocation; ``entry_der`` is its element of the list, made at that moment."""
+    """A final revocation; ``crl_number`` and ``published_at`` are of the first list it was on."""
 
     __tablename__ = "revocation"
 
@@ -171,12 +179,48 @@ class Revocation(SQLModel, table=True):
     ground: str = Field(sa_type=sa.Text)
     reason: int | None = None
     revoked_at: datetime
-    entry_der: bytes
     statement_id: str = Field(sa_type=sa.Text)
     request_id: str = Field(sa_type=sa.Text)
     seq: int = Field(index=True)
     crl_number: int | None = None
     published_at: datetime | None = None
+
+
+class ListEntry(SQLModel, table=True):
+    """One element of revokedCertificates, made when its certificate was revoked.
+
+    Rows lie in the order of their lists; ``series`` is ``Series.key``. ``not_after`` is the
+    certificate's, None for one only reserved; ``seq`` the trail position of the revocation.
+    """
+
+    __tablename__ = "list_entry"
+    __table_args__ = (sa.Index(None, "series", "seq"), {"sqlite_with_rowid": False})
+
+    series: str = Field(sa_column=columns.key_column())
+    serial: str = Field(sa_column=sa.Column(sa.CHAR(40), primary_key=True, nullable=False))
+    entry_der: bytes
+    seq: int
+    not_after: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Series:
+    """Lists that follow one another: a CA's of one scope, and of one shard where that is split."""
+
+    issuer_id: str
+    scope: ListScope
+    shard: int = 0
+
+    @property
+    def key(self) -> str:
+        """``sign/FULL/0``, as entries name their series."""
+        return f"{self.issuer_id}/{self.scope}/{self.shard}"
+
+    def __str__(self) -> str:
+        return f"{self.issuer_id} {self.scope}" + (f" {self.shard}" if self.shard else "")
+
+
+_ENTRY = SQLModel.metadata.tables["list_entry"]
 
 
 def issuers(tx: Transaction) -> list[Issuer]:
@@ -267,62 +311,91 @@ def certificates(
     return list(tx.exec(query))
 
 
+def shards_used(tx: Transaction, issuer_id: str) -> int:
+    """Return one more than the highest shard of the issuer's certificates, or 0."""
+    query = select(sa.func.max(Certificate.shard)).where(Certificate.issuer_id == issuer_id)
+    found = tx.exec(query).one()
+    return 0 if found is None else int(found) + 1
+
+
 def revocation_of(tx: Transaction, certificate_id: int) -> Revocation | None:
     """Return the certificate's revocation, or None."""
     return tx.get(Revocation, certificate_id)
 
 
-def revoked_of_issuer(
-    tx: Transaction, issuer_id: str, after: str, limit: int
-) -> list[tuple[Certificate, Revocation]]:
-    """Return a page of the issuer's revoked certificates with serial above ``after``, in order."""
-    query = (
-        select(Certificate, Revocation)
-        .join(Revocation, col(Revocation.certificate_id) == col(Certificate.id))
-        .where(Certificate.issuer_id == issuer_id, Certificate.serial > after)
-        .order_by(col(Certificate.serial))
+def entries_page(
+    tx: Transaction, series: Series, kept_since: datetime | None, after: str, limit: int
+) -> tuple[bytes, str, int]:
+    """Return a page of the series' entries with serial above ``after``, in order of serial.
+
+    Without those of certificates that had expired before ``kept_since``. DER as on the list, one
+    behind the other; the last serial; and their count, 0 behind the last page. The database joins
+    them: a million values of their own would cost a second.
+    """
+    page = (
+        sa.select(_ENTRY.c.entry_der, _ENTRY.c.serial)
+        .where(_ENTRY.c.series == series.key, _ENTRY.c.serial > after)
+        .order_by(_ENTRY.c.serial)
         .limit(limit)
     )
-    return list(tx.exec(query))
+    if kept_since is not None:
+        page = page.where(sa.or_(_ENTRY.c.not_after.is_(None), _ENTRY.c.not_after >= kept_since))
+    found = page.subquery()
+    joined: sa.ColumnElement[bytes]
+    if tx.connection().dialect.name == "postgresql":
+        ordered: Any = aggregate_order_by(sa.literal_column("''::bytea"), found.c.serial)
+        joined = sa.func.string_agg(found.c.entry_der, ordered)
+    else:
+        joined = sa.cast(sa.func.group_concat(found.c.entry_der, ""), sa.LargeBinary)
+    last, count = sa.func.max(found.c.serial), sa.func.count()
+    octets, serial, many = tx.connection().execute(sa.select(joined, last, count)).one()
+    return octets or b"", serial or "", many
+
+
+def newest_entry(tx: Transaction, series: Series) -> int:
+    """Return the trail position of the series' newest revocation, 0 for none."""
+    query = sa.select(sa.func.max(_ENTRY.c.seq)).where(_ENTRY.c.series == series.key)
+    return tx.connection().execute(query).scalar() or 0
+
+
+def ended_entries(tx: Transaction, series: Series, since: datetime, before: datetime) -> int:
+    """Return how many of the series' entries are of certificates that ended in that time."""
+    ended = _ENTRY.c.not_after >= since, _ENTRY.c.not_after < before
+    query = (
+        sa.select(sa.func.count()).select_from(_ENTRY).where(_ENTRY.c.series == series.key, *ended)
+    )
+    return tx.connection().execute(query).scalar() or 0
+
+
+def list_entry(tx: Transaction, series: Series, serial: str) -> ListEntry | None:
+    """Return the entry of that serial (40 hexadecimal digits), or None."""
+    return tx.get(ListEntry, (series.key, serial))
 
 
 def mark_published(
-    tx: Transaction, certificates_of: sa.Select[int | None], up_to: int, number: int, at: datetime
+    tx: Transaction, series: Series, after: int, up_to: int, number: int, at: datetime
 ) -> None:
-    """Write list number and time of publication on revocations that had none.
+    """Write list number and time of publication on revocations of the series that had none.
 
-    Those of the certificates selected, executed up to the trail position.
+    Those executed behind the trail position ``after`` and not behind ``up_to``.
     """
+    listed = sa.exists().where(
+        _ENTRY.c.series == series.key,
+        _ENTRY.c.serial == col(Certificate.serial),
+        col(Certificate.issuer_id) == series.issuer_id,
+        col(Certificate.id) == col(Revocation.certificate_id),
+    )
     tx.execute(
         sa.update(Revocation)
         .where(
-            col(Revocation.certificate_id).in_(certificates_of),
             col(Revocation.crl_number).is_(None),
+            col(Revocation.seq) > after,
             col(Revocation.seq) <= up_to,
+            listed,
         )
-        .values(crl_number=number, published_at=at)
+        .values(crl_number=number, published_at=at),
+        execution_options={"synchronize_session": False},
     )
-
-
-def certificate_ids(issuer_id: str, own: bool | None) -> sa.Select[int | None]:
-    """Select the ids of the issuer's certificates: all, only its own, or all but its own."""
-    query = sa.select(col(Certificate.id)).where(col(Certificate.issuer_id) == issuer_id)
-    if own is None:
-        return query
-    issuer = sa.select(col(Issuer.certificate_der)).where(col(Issuer.id) == issuer_id)
-    same = col(Certificate.certificate_der) == issuer.scalar_subquery()
-    return query.where(same if own else sa.or_(~same, col(Certificate.certificate_der).is_(None)))
-
-
-def has_unpublished(tx: Transaction, issuer_id: str) -> bool:
-    """Return whether a revocation of the issuer's certificates is on no published list."""
-    query = (
-        select(Revocation.certificate_id)
-        .join(Certificate, col(Certificate.id) == col(Revocation.certificate_id))
-        .where(Certificate.issuer_id == issuer_id, col(Revocation.crl_number).is_(None))
-        .limit(1)
-    )
-    return tx.exec(query).first() is not None
 
 
 def ceremonies(tx: Transaction) -> list[Ceremony]:

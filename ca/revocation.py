@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from audit.canonical import digest
 from audit.trail import Event, Trail
 from ca import records
-from ca.issuers import issuer_certificate
-from ca.records import Carrier, Certificate, Issuer, Revocation
+from ca.issuers import issuer_certificate, verify_shard
+from ca.records import Carrier, Certificate, Issuer, ListEntry, Revocation, Series
 from operators.directory import Directory, kept_statement
 from operators.records import Statement
 from operators.statements import Decision, Signer, StatementType
 from pki.errors import Conflict, NotFound, Refused
-from pki.reasons import entry_der
+from pki.reasons import Reason, entry_der
 from pki.validity import Clock, whole_seconds
 from policies.grounds import Ground, ground, reason_on_list
-from policies.profiles import Profiles
+from policies.profiles import CrlProfile, ListScope, Profiles
 from policies.roles import Role
 from store.database import Transaction
 
@@ -86,6 +86,7 @@ class Revocations:
                 "Revocation is final; nothing more is to be done.",
             )
         made = [self._revocation(tx, row, order, statement_id) for row in rows]
+        entries = [self._entry(tx, *pair) for pair in zip(rows, made, strict=True)]
         event = Event(
             "REV.EXECUTE",
             "carrier",
@@ -96,9 +97,10 @@ class Revocations:
             detail={
                 "certificates": [f"{row.issuer_id}:{row.serial}" for row in rows],
                 "entries": {
-                    f"{row.issuer_id}:{row.serial}": digest(revocation.entry_der)
-                    for row, revocation in zip(rows, made, strict=True)
+                    f"{row.issuer_id}:{row.serial}": digest(entry.entry_der)
+                    for row, entry in zip(rows, entries, strict=True)
                 },
+                "shards": {f"{row.issuer_id}:{row.serial}": row.shard for row in rows if row.shard},
                 "ground": order.ground.code,
                 "request": order.request_id,
                 "emergency": order.emergency,
@@ -110,9 +112,9 @@ class Revocations:
         else:
             self.directory.state(tx, event, (second, order.execution()))
         seq = self.trail.position(tx)
-        for revocation in made:
-            revocation.seq = seq
-        tx.add_all(made)
+        for one in (*made, *entries):
+            one.seq = seq
+        tx.add_all([*made, *entries])
         tx.flush()
         return rows
 
@@ -122,19 +124,45 @@ class Revocations:
         issuer = tx.get_one(Issuer, row.issuer_id)
         issuer_certificate(issuer)
         table = self.profiles.crl(issuer.crl_profile).reasons.table
-        reason = reason_on_list(order.ground, table)
-        revoked_at = whole_seconds(self.clock())
         assert row.id is not None  # noqa: S101 - stored rows have one
         return Revocation(
             certificate_id=row.id,
             ground=order.ground.code,
-            reason=reason,
-            revoked_at=revoked_at,
-            entry_der=entry_der(int(row.serial, 16), revoked_at, reason),
+            reason=reason_on_list(order.ground, table),
+            revoked_at=whole_seconds(self.clock()),
             statement_id=statement_id,
             request_id=order.request_id,
             seq=self.trail.position(tx) + 1,
         )
+
+    def _entry(self, tx: Transaction, row: Certificate, revocation: Revocation) -> ListEntry:
+        issuer = tx.get_one(Issuer, row.issuer_id)
+        series = series_of(row, issuer, self.profiles.crl(issuer.crl_profile))
+        return ListEntry(
+            series=series.key,
+            serial=row.serial,
+            not_after=row.not_after if row.certificate_der is not None else None,
+            seq=revocation.seq,
+            entry_der=entry_of(row, revocation),
+        )
+
+
+def series_of(row: Certificate, issuer: Issuer, profile: CrlProfile) -> Series:
+    """Return the lists on which the certificate would stand: RARL holds the root itself.
+
+    Raises ``Refused`` where the certificate names another part of a split list than its row.
+    """
+    if ListScope.FULL in profile.scopes:
+        verify_shard(issuer, profile, row)
+        return Series(issuer.id, ListScope.FULL, row.shard)
+    own = row.certificate_der is not None and row.certificate_der == issuer.certificate_der
+    return Series(issuer.id, ListScope.RARL if own else ListScope.SARL)
+
+
+def entry_of(row: Certificate, revocation: Revocation) -> bytes:
+    """Return the element of the list that the rows make, DER."""
+    reason = Reason(revocation.reason) if revocation.reason is not None else None
+    return entry_der(int(row.serial, 16), revocation.revoked_at, reason)
 
 
 def verify_decided(directory: Directory, tx: Transaction, row: Certificate) -> None:
@@ -184,7 +212,7 @@ def _executed(trail: Trail, tx: Transaction, row: Certificate, revocation: Revoc
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
     wanted = ("REV.EXECUTE", row.carrier_id, revocation.statement_id)
-    return said == wanted and element == digest(revocation.entry_der)
+    return said == wanted and element == digest(entry_of(row, revocation))
 
 
 def _second_person(officer: str, executor: Signer | None) -> Signer:

@@ -95,9 +95,20 @@ class Secrets(Strict):
 
 
 class Publication(Strict):
-    """The folder that is served."""
+    """The folder that is served, and others that get the same, by name.
+
+    Paths are relative to the site folder; a mirror is best a folder of another machine.
+    """
 
     folder: str = "public"
+    mirrors: Mapping[str, str] = {}
+
+    @field_validator("mirrors")
+    @classmethod
+    def _other_names(cls, mirrors: Mapping[str, str]) -> Mapping[str, str]:
+        if "public" in mirrors:
+            raise ValueError("public is the name of publication.folder itself")
+        return mirrors
 
 
 class ProfilesSection(Strict):

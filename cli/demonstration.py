@@ -186,7 +186,7 @@ class _Play:
                 birth_date=birth_date_of(tx, lost),
             )
         officer = services.signer(self.staff.revoking)
-        services.lists.due(self.staff.revoking)
+        publish_due(services, self.staff.revoking)
         services.desk.revoke(
             services.desk.find(lost.ref),
             Request("S02_CARD_LOST", "subscriber", "TELEPHONE", "call-back 03:10", caller),
@@ -199,8 +199,7 @@ class _Play:
             officer,
             services.signer(self.staff.issuing),
         )
-        services.lists.due(self.staff.revoking)
-        services.lists.publish_certificates()
+        publish_due(services, self.staff.revoking)
         self.revoked = revoked[0]
         affected = services.desk.find(good.ref)
         with services.store.read() as tx:
@@ -209,7 +208,7 @@ class _Play:
     def outputs(self) -> list[Path]:
         """Write the report and return every file that the demonstration leaves for people."""
         _, paths = report_prefectures(self.services, None, None)
-        public = sorted(self.services.publisher.folder.iterdir())
+        public = sorted(self.services.targets[0].folder.glob("[!.]*"))
         return [*self.files, *public, *paths]
 
     def summary(self, report: ImportReport, outputs: list[Path]) -> None:
@@ -270,3 +269,10 @@ def _remove_training_site(folder: Path) -> None:
     if load_site(folder).settings.centre.kind is not SiteKind.TRAINING:
         raise Conflict("cli.demo.folder", f"{folder} is no training site and stays")
     shutil.rmtree(folder)
+
+
+def publish_due(services: Services, operator: str) -> None:
+    """Make and publish the lists that are due; raise the first failure."""
+    failures = services.publish_due(operator).failures
+    if failures:
+        raise failures[0]

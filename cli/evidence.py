@@ -87,7 +87,10 @@ def make_review(services: Services, period: str, note: str) -> Review:
         head = services.trail.head(tx)
         first, last = first_and_last(tx, start, end)
         counts = {f"{one.code} {one.outcome}": one.count for one in entries_by_code(tx, start, end)}
-        found += [Found(one.code, str(one.severity), one.seq, one.what) for one in check_rows(tx)]
+        found += [
+            Found(one.code, str(one.severity), one.seq, one.what)
+            for one in check_rows(tx, services.lists.archive)
+        ]
     return Review(site_id, period, first, last, head, counts, found, note)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,11 +12,14 @@ from cli.output import read_input
 from cli.progress import bars
 from pki.errors import HpkiError, InvalidInput, NotFound
 from pki.reading.certificate import Certificate
-from pki.reading.crl import MAX_OCTETS, RevocationList
+from pki.reading.crl import MAX_OCTETS, RevocationList, open_list
 from pki.reading.objects import objects_in
 from policies.lint.corpus import Corpus, Options, Verdict
 
 STDIN = "-"
+_LARGE = 16 * 1024 * 1024
+"""Octets from which on a list in DER is read from its file as needed."""
+
 _ENDINGS = frozenset((".cer", ".crt", ".der", ".pem", ".crl", ".chain", ".arl"))
 
 
@@ -36,18 +40,19 @@ def judge_files(names: Sequence[str], options: Options) -> Judged:
     given = _stdin() if STDIN in names else b""
     paths = [path for name in names for path in _paths(name)]
     judged, corpus = Judged(), Corpus(options)
-    with bars() as shown:
+    with bars() as shown, ExitStack() as kept:
         for path in shown.track(paths, len(paths), "read"):
             try:
-                for source, one in _objects(path, given):
+                for source, one in _objects(path, given, kept):
                     corpus.add(source, one)
             except HpkiError as error:
                 judged.unreadable.append((path, error))
         broken = {path for path, _ in judged.unreadable}
         for path in shown.track(paths, len(paths), "judge"):
             try:
-                for source, one in _objects(path, given):
-                    judged.verdicts.append(corpus.judge(source, one))
+                with ExitStack() as opened:
+                    for source, one in _objects(path, given, opened):
+                        judged.verdicts.append(corpus.judge(source, one))
             except HpkiError as error:
                 if path not in broken:
                     judged.unreadable.append((path, error))
@@ -55,13 +60,32 @@ def judge_files(names: Sequence[str], options: Options) -> Judged:
     return judged
 
 
-def _objects(path: str, given: bytes) -> Iterator[tuple[str, Certificate | RevocationList]]:
+def _objects(
+    path: str, given: bytes, opened: ExitStack
+) -> Iterator[tuple[str, Certificate | RevocationList]]:
+    large = None if path == STDIN else _large_list(Path(path), opened)
+    if large is not None:
+        yield path, large
+        return
     octets = given if path == STDIN else read_input(Path(path), MAX_OCTETS, "lint.size")
     if not octets:
         raise InvalidInput("lint.empty", "the file is empty")
     label = "stdin" if path == STDIN else path
     for number, one in enumerate(objects_in(octets), 1):
         yield (label if number == 1 else f"{label}#{number}"), one
+
+
+def _large_list(path: Path, opened: ExitStack) -> RevocationList | None:
+    """Return the list in a large file of DER, which is left open; None for anything else."""
+    with ExitStack() as opening:
+        try:
+            if not _LARGE <= path.stat().st_size <= MAX_OCTETS:
+                return None
+            crl = open_list(opening.enter_context(path.open("rb")))
+        except (OSError, HpkiError):
+            return None
+        opened.push(opening.pop_all())
+        return crl
 
 
 def _paths(name: str) -> list[str]:

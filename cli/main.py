@@ -25,11 +25,14 @@ from cli.commands import (
     followup,
     init,
     lint,
+    list_evidence,
     lists,
     papers,
     registration,
     report,
+    repository,
     revoke,
+    serve,
     staff,
     trail,
     worklist,
@@ -50,8 +53,10 @@ app.command("init")(init.init)
 app.command("demo")(demo.demo)
 app.command("revoke")(revoke.revoke)
 app.command("lint")(lint.lint)
+app.command("serve")(serve.serve)
 trail.app.add_typer(evidence.app)
 card.app.add_typer(card_papers.app)
+lists.app.add_typer(list_evidence.app)
 registration.app.add_typer(followup.app)
 registration.app.add_typer(papers.app)
 registration.app.add_typer(worklist.app)
@@ -63,6 +68,7 @@ for name, group in (
     ("cert", cert.app),
     ("card", card.app),
     ("crl", lists.app),
+    ("repository", repository.app),
     ("report", report.app),
     ("audit", trail.app),
     ("exchange", exchange.app),

@@ -38,7 +38,7 @@ def verify_with_openssl(services: Services, row: Certificate, good: bool) -> Ver
     name = "good.pem" if good else "revoked.pem"
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        _write_pem(services.publisher.folder, folder)
+        _write_pem(services.targets[0].folder, folder)
         certificate = x509.load_der_x509_certificate(row.certificate_der)
         (folder / name).write_bytes(certificate.public_bytes(Encoding.PEM))
         arguments = ["verify", "-crl_check_all", "-explicit_policy", "-policy_check"]

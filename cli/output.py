@@ -93,6 +93,14 @@ def show_error(error: HpkiError) -> None:
     console.print(Text.assemble(("hint ", "bold"), hint))
 
 
+def raise_first(failures: Sequence[HpkiError]) -> None:
+    """Show all failures but the first, and raise that; without any do nothing."""
+    for error in failures[1:]:
+        show_error(error)
+    if failures:
+        raise failures[0]
+
+
 def confirm(question: str, yes: bool) -> None:
     """Ask before a big change; raises ``Refused`` for a no, or without terminal and --yes."""
     if yes:

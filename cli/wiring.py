@@ -23,7 +23,7 @@ from ca.issuance import Issuance
 from ca.issuers import find_issuer
 from ca.orders import Orders
 from ca.records import Certificate
-from ca.revocation import Revocations
+from ca.revocation import Revocations, series_of
 from card_personalization.destruction import Destruction
 from card_personalization.disclosure import Disclosure
 from card_personalization.layout import default_layout
@@ -31,9 +31,15 @@ from card_personalization.station import Station
 from card_personalization.stock import Stock
 from cli.config import Site, site_profiles, site_role_table
 from cli.unlock import Vault, operator_backend, unlock, unlock_sealing
+from crl.archive import Archive
 from crl.lists import Lists
+from crl.publication import Publication
 from crl.publishing import FolderPublisher
-from crl.records import Scope, latest
+from crl.records import latest
+from crl.repository.contents import Contents
+from crl.repository.documents import Documents
+from crl.repository.repository import Repository
+from crl.rhythm import Done, Rhythm
 from keys.files import FileKeyBackend
 from operators.directory import Directory
 from operators.exchange.peers import Peers
@@ -130,16 +136,32 @@ class Services:
         self.foreign_orders = ForeignOrders(self.orders)
         self.handover = Handover(self.orders)
         self.revocations = Revocations(self.trail, self.directory, self.profiles, now)
-        self.publisher = FolderPublisher(self.site.path(self.site.settings.publication.folder))
+        self.targets = _targets(self.site)
+        archive = Archive(self.site.path("lists"))
+        self.publication = Publication(
+            self.store,
+            self.trail,
+            self.authorities,
+            archive,
+            self.targets,
+            self.parameters,
+            now,
+        )
         self.lists = Lists(
             self.store,
             self.trail,
+            self.directory,
             self.ca_keys,
             self.profiles,
             now,
-            self.publisher,
+            archive,
             self.authorities,
+            self._statement_key,
+            self.publication.served,
         )
+        self.rhythm = Rhythm(self.store, self.lists, self.publication, now)
+        self.documents = Documents(self.store, self.directory, self.site.path("repository"))
+        self.repository = Repository(self.lists, self.documents, self.targets, self._page)
         self.registrar = Registrar(self.trail, self.directory, self.parameters, now)
         self.intake = Intake(
             self.store, self.trail, self.directory, self.registrar, now, os.urandom
@@ -292,23 +314,52 @@ class Services:
             keys = [bytes.fromhex(one) for one in self.directory.register(tx).anchor_keys]
         return {key_id(one): one for one in keys}
 
+    def _statement_key(self) -> ec.EllipticCurvePrivateKey:
+        key = self.anchor_keys.open(ANCHOR_LABEL)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise Refused("keys.type", "the anchor key is no P-256 key", "Bring back its file.")
+        return key
+
+    def ask_for_list_keys(self) -> None:
+        """Have typed what lists need, before anything is locked for the time of an answer."""
+        secrets = self.site.settings.secrets
+        for reference, ask in (
+            (secrets.ca_keys, self.vault.ca_keys),
+            (secrets.anchor, self.vault.anchor),
+        ):
+            if reference.prompt:
+                ask()
+
+    def publish_due(self, operator_name: str, *, at_once: bool = False) -> Done:
+        """Make and publish the lists that are due, and what stands beside them.
+
+        A target that failed is tried again after its pause, ``at_once`` or by a person at once.
+        """
+        at_once = at_once or operator_name != "SYSTEM"
+        done = self.rhythm.due(operator_name, at_once=at_once)
+        done.failures.extend(self.repository.publish())
+        return done
+
+    def _page(self, contents: Contents) -> bytes:
+        from reports.repository import repository_html
+
+        return repository_html(contents, str(self.kind), self.site.settings.centre.name)
+
     def path_verdict(self, row: Certificate) -> str:
         """Return ``valid``, or why path validation with the newest lists says no."""
         if row.certificate_der is None or row.usage is None:
             return "not a holder's certificate"
-        with self.store.read() as tx:
-            issuer = find_issuer(tx, row.issuer_id)
-            root = find_issuer(tx, issuer.parent_id or issuer.id)
-            newest = [
-                latest(tx, one.id, Scope(scope))
-                for one in (root, issuer)
-                for scope in self.profiles.crl(one.crl_profile).scopes
-            ]
         try:
+            with self.store.read() as tx:
+                issuer = find_issuer(tx, row.issuer_id)
+                root = find_issuer(tx, issuer.parent_id or issuer.id)
+                series = self.lists.all_series(tx, root)
+                series += [series_of(row, issuer, self.profiles.crl(issuer.crl_profile))]
+                newest = [found for one in series if (found := latest(tx, one, by=now()))]
             inputs = PathInputs(
                 root.certificate_der or b"",
                 [issuer.certificate_der or b""],
-                [one.list_der for one in newest if one is not None and one.list_der is not None],
+                [self.lists.archive.list_path(one).read_bytes() for one in newest],
                 self.policy(row),
                 now(),
             )
@@ -321,6 +372,13 @@ class Services:
         """Return the policy OID of the certificate's profile on this site, or an empty string."""
         rule = self.profiles.certificate(row.profile.partition("@")[0]).certificate_policies
         return rule.oid(self.kind) if rule is not None else ""
+
+
+def _targets(site: Site) -> list[FolderPublisher]:
+    """Return the folder that is served and its mirrors."""
+    settings = site.settings.publication
+    folders = {"public": settings.folder, **settings.mirrors}
+    return [FolderPublisher(name, site.path(folder)) for name, folder in folders.items()]
 
 
 def _failed_login(operator_name: str) -> Event:

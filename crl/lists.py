@@ -1,426 +1,354 @@
-"""Lists issued and published: number first, then signed, judged, kept, and only then served."""
+"""Lists made: number first, then gathered, proven, judged, signed, and kept."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
+from typing import BinaryIO
 
-from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from audit.canonical import canonical_json
 from audit.trail import Event, Trail
 from ca import records as ca_records
 from ca.authorities import Authorities
-from ca.issuers import find_issuer, issuer_certificate, signing_hash
-from ca.records import Certificate, Issuer, Revocation
-from ca.revocation import verify_decided
+from ca.issuers import SHARD, issuer_certificate, signing_hash
+from ca.records import Issuer, Series
 from crl import records
-from crl.building import ListFacts, to_be_signed
-from crl.checking import crl_number, load_list, verify_facts, verify_list
-from crl.publishing import Publisher
-from crl.records import ListState, RevocationList, Scope
+from crl.archive import Archive
+from crl.building import Frame, ListFacts, frame, write_list
+from crl.checking import (
+    crl_number,
+    entries_of,
+    open_verified,
+    this_update,
+    verify_facts,
+    verify_signed,
+)
+from crl.continuity import KEEP, Before, Continuity, Proven, vanished
+from crl.coverage import Difference, make_statement
+from crl.moments import list_time
+from crl.naming import shard_uri
+from crl.records import ListState, RevocationList
+from crl.release import Release
+from crl.stated import read_stated
 from keys.backend import KeyBackend
-from pki.errors import HpkiError, InvalidInput, Refused
+from operators.directory import Directory
+from pki.errors import Conflict, HpkiError, Refused
 from pki.findings import Severity
 from pki.reading.certificate import read_certificate
-from pki.reading.crl import read_list
-from pki.reasons import Reason, entry_der
-from pki.serials import serial_hex
-from pki.signing import assemble, sign, twin, verify_signature
-from pki.validity import Clock, rfc3339, whole_seconds
+from pki.reading.crl import open_list
+from pki.signing import dummy_signature, hashlib_name, sign_digest
+from pki.validity import Clock, rfc3339
 from policies.lint.catalogue import check_list
 from policies.lint.check import JudgedList
-from policies.profiles import CrlProfile, Profiles
+from policies.profiles import MOST_SHARDS, CrlProfile, Profiles
 from store.database import Store, Transaction
 
 _PAGE = 5000
-_KEEP = "Keep the store as it is and call the auditor."
-_OWN = {Scope.FULL: None, Scope.RARL: True, Scope.SARL: False}
+_MOST_BEFORE = 50
+HIGHEST_NUMBER = (1 << 31) - 1
 
 
-@dataclass(frozen=True)
-class _Covered:
-    """What a list covers up to a trail position: entries and serials, in order of serial."""
+@dataclass
+class Making:
+    """A list on its way: its row, what goes in, and what was found out.
 
-    entries: list[bytes]
-    serials: list[str]
-    high_water_seq: int
+    ``detail`` goes into its entry of the trail beside what always does; ``taken`` are entries that
+    are known from this list alone.
+    """
+
+    row: RevocationList
+    issuer: Issuer
+    profile: CrlProfile
+    this_update: datetime
+    proven: Proven
+    high_water_seq: int = 0
+    count: int = 0
+    release: Release | None = None
+    sha256: str = field(default="")
+    octets: int = 0
+    detail: dict[str, object] = field(default_factory=dict)
+    taken: list[ca_records.ListEntry] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Lists:
-    """Issues and publishes revocation lists."""
+    """Makes revocation lists; ``statement_key`` opens the key that signs coverage statements.
+
+    ``served`` gives the list on a target with the highest number above one.
+    """
 
     store: Store
     trail: Trail
+    directory: Directory
     keys: KeyBackend
     profiles: Profiles
     clock: Clock
-    publisher: Publisher
+    archive: Archive
     authorities: Authorities
+    statement_key: Callable[[], ec.EllipticCurvePrivateKey]
+    served: Callable[[Issuer, Series, int], AbstractContextManager[BinaryIO | None]]
 
-    def issue(self, issuer_id: str, actor: str) -> list[RevocationList]:
-        """Issue every list of the CA by its profile and return them, stored and not yet public.
+    def all_series(self, tx: Transaction, issuer: Issuer) -> list[Series]:
+        """Return the series of the CA by its profile, and shards that it once had."""
+        profile = self.profiles.crl(issuer.crl_profile)
+        count = profile.shards.count if profile.shards is not None else 1
+        used = records.shards_used(tx, issuer.id), ca_records.shards_used(tx, issuer.id)
+        count = max(count, *used)
+        if count > (MOST_SHARDS if SHARD in issuer.crl_uri else 1):
+            raise Refused(
+                "ca.shard.changed", f"{issuer.id} has no list with a part {count - 1}", KEEP
+            )
+        return [
+            Series(issuer.id, scope, shard) for scope in profile.scopes for shard in range(count)
+        ]
 
+    def issue(
+        self,
+        issuer_id: str,
+        actor: str,
+        *,
+        ahead: int = 0,
+        release: Release | None = None,
+    ) -> list[RevocationList]:
+        """Make every list of the CA by its profile and return them, signed and not yet public.
+
+        ``ahead``: as many more for the times that follow, for a CA whose key is rarely at hand.
         Numbers rise and are never used twice; a failure leaves a gap. Raises ``Refused`` for a CA
-        that is not as its ceremony made it.
+        that is not as its ceremony made it, and for a list that would lack what stood on the one
+        before, unless two people release it.
         """
         with self.store.read() as tx:
             issuer = self.authorities.find(tx, issuer_id)
-        profile = self.profiles.crl(issuer.crl_profile)
-        return [self._issue(issuer, Scope(scope), profile, actor) for scope in profile.scopes]
+            series = self.all_series(tx, issuer)
+        interval = timedelta(hours=self.profiles.crl(issuer.crl_profile).rhythm.interval_hours)
+        with self.archive.lock():
+            return [
+                self.make(issuer, one, actor, later=interval * step, release=release)
+                for step in range(ahead + 1)
+                for one in series
+            ]
 
-    def due(self, actor: str) -> list[RevocationList]:
-        """Issue and publish what is due: a revocation on no list, or a list past its interval.
-
-        The CAs' certificates are put beside the lists where they are missing. A CA whose list
-        fails holds up no other; the first failure is raised when all were tried.
-        """
-        made: list[RevocationList] = []
-        failures: list[HpkiError] = []
-        with self.store.read() as tx:
-            waiting = [issuer.id for issuer in ca_records.issuers(tx) if self._is_due(tx, issuer)]
-        for issuer_id in waiting:
-            try:
-                made += [self.publish(row, actor) for row in self.issue(issuer_id, actor)]
-            except HpkiError as error:
-                failures.append(error)
-        self.publish_certificates()
-        if failures:
-            raise failures[0]
-        return made
-
-    def publish(self, row: RevocationList, actor: str) -> RevocationList:
-        """Put a stored list where it is served.
-
-        Raises ``Refused`` for one that does not verify, is another issuer's, or is not newer than
-        what is served; ``Unavailable`` when it cannot be written, and the old one stays.
-        """
-        with self.store.read() as tx:
-            issuer = self.authorities.find(tx, row.issuer_id)
-        octets = row.list_der or b""
-        self._verify_newer(issuer, row, octets)
-        self._verify_view(row)
-        self.publisher.put(file_name(issuer, row.scope), octets)
-        with self.store.begin() as tx:
-            stored = tx.get_one(RevocationList, row.id)
-            stored.state = ListState.PUBLISHED
-            stored.published_at = whole_seconds(self.clock())
-            covered = ca_records.certificate_ids(issuer.id, _OWN[row.scope])
-            high_water = stored.high_water_seq or 0
-            at = stored.published_at
-            ca_records.mark_published(tx, covered, high_water, row.number, at)
-            self.trail.append(tx, _event("CRL.PUBLISH", stored, actor))
-            return stored
-
-    def restore(self, row: RevocationList) -> None:
-        """Put a published list back where it is served, if it is not there."""
-        with self.store.read() as tx:
-            issuer = find_issuer(tx, row.issuer_id)
-        name = file_name(issuer, row.scope)
-        if row.list_der is not None and self.publisher.current(name) is None:
-            self.publisher.put(name, row.list_der)
-
-    def publish_certificates(self) -> list[str]:
-        """Put every CA certificate (DER) where it is served, and return the names of new files."""
-        with self.store.read() as tx:
-            issuers = [self.authorities.find(tx, one.id) for one in ca_records.issuers(tx)]
-        missing = {}
-        for issuer in issuers:
-            name, public = f"{issuer.id}.cer", self.publisher.current(f"{issuer.id}.cer")
-            if issuer.certificate_der is None or public == issuer.certificate_der:
-                continue
-            if public is not None and _is_certificate(public):
-                raise Refused(
-                    "crl.certificate.differs", f"{name} is served, and the store has another", _KEEP
-                )
-            missing[name] = issuer.certificate_der
-        for name, certificate_der in missing.items():
-            self.publisher.put(name, certificate_der)
-        return list(missing)
-
-    def _is_due(self, tx: Transaction, issuer: Issuer) -> bool:
-        if issuer.certificate_der is None:
-            return False
-        profile = self.profiles.crl(issuer.crl_profile)
-        oldest = self.clock() - timedelta(hours=profile.rhythm.interval_hours)
-        latest = [records.latest(tx, issuer.id, Scope(scope)) for scope in profile.scopes]
-        if any(
-            row is None or row.state is not ListState.PUBLISHED or row.this_update <= oldest  # type: ignore[operator]
-            for row in latest
-        ):
-            return True
-        return ca_records.has_unpublished(tx, issuer.id)
-
-    def _issue(
-        self, issuer: Issuer, scope: Scope, profile: CrlProfile, actor: str
+    def make(
+        self,
+        issuer: Issuer,
+        series: Series,
+        actor: str,
+        *,
+        later: timedelta = timedelta(0),
+        release: Release | None = None,
     ) -> RevocationList:
+        """Make one list; the archive's lock must be held. ``later``: its thisUpdate from now."""
         certificate = issuer_certificate(issuer)
-        row = self._numbered(issuer, scope)
+        profile = self.profiles.crl(issuer.crl_profile)
+        self.statement_key()  # without it nothing is numbered or signed
         with self.store.read() as tx:
-            previous = records.latest(tx, issuer.id, scope)
-            served = records.latest(tx, issuer.id, scope, published=True)
-            covered = _cover(tx, issuer, scope, served, self.trail.position(tx, lock=False))
-            public = self._public(issuer, scope)
-            self._verify_nothing_vanished(tx, issuer, public, covered)
-            if served is not None and served.list_der is not None:
-                self._verify_nothing_vanished(tx, issuer, load_list(served.list_der), covered)
-            if scope is Scope.FULL:
-                self._verify_decided(tx, issuer, public, covered)
-                self._verify_executed(tx, issuer, served, covered)
-        this_update = whole_seconds(self.clock())
-        facts = ListFacts(
-            certificate,
-            scope,
-            row.number,
-            this_update,
-            this_update + timedelta(hours=profile.validity.hours),
-            covered.entries,
-            signing_hash(issuer, self.profiles),
-            profile.authority_key_identifier.issuer_and_serial,
-        )
-        octets = self._signed(issuer, profile, facts)
-        coverage = _coverage(facts, covered, previous, octets)
-        with self.store.begin() as tx:
-            stored = tx.get_one(RevocationList, row.id)
-            stored.state = ListState.STORED
-            stored.this_update, stored.next_update = facts.this_update, facts.next_update
-            stored.entries = len(covered.entries)
-            stored.high_water_seq = covered.high_water_seq
-            stored.list_der = octets
-            stored.sha256 = hashlib.sha256(octets).hexdigest()
-            stored.coverage = coverage
-            self.trail.append(tx, _event("CRL.ISSUE", stored, actor))
-            return stored
+            at = list_time(tx, self.trail, series) + later
+        row = self._numbered(issuer, series)
+        making = Making(row, issuer, profile, at, Proven(Difference()), release=release)
+        with self.archive.scratch() as entries:
+            self._gather(making, entries)
+            facts = ListFacts(
+                certificate,
+                series.scope,
+                row.number,
+                making.this_update,
+                making.this_update + timedelta(hours=profile.validity.hours),
+                signing_hash(issuer, self.profiles),
+                profile.authority_key_identifier.issuer_and_serial,
+                shard_uri(issuer, profile, series.shard),
+            )
+            around = frame(facts, entries.tell())
+            self._judge(making, facts, around, entries)
+            self._sign(making, facts, around, entries)
+        return self.keep(making, facts, actor)
 
-    def _numbered(self, issuer: Issuer, scope: Scope) -> RevocationList:
+    def _numbered(self, issuer: Issuer, series: Series) -> RevocationList:
+        """Take a number above every one known here, in the archive, and on the targets."""
+        with self.store.read() as tx:
+            every = self.all_series(tx, issuer)
+        known = max(self.archive.highest_number(issuer.id), self._served_number(issuer, every))
         with self.store.begin() as tx:
+            tx.get_one(Issuer, issuer.id, with_for_update=True)  # two hosts take two numbers
+            number = max(records.highest_number(tx, issuer.id), known) + 1
+            if number > HIGHEST_NUMBER:
+                raise Conflict("crl.number.range", f"{issuer.id} has no number left", KEEP)
             row = RevocationList(
-                issuer_id=issuer.id,
-                scope=scope,
-                number=records.highest_number(tx, issuer.id) + 1,
+                issuer_id=series.issuer_id,
+                scope=series.scope,
+                shard=series.shard,
+                number=number,
                 state=ListState.NUMBERED,
             )
             tx.add(row)
             return row
 
-    def _signed(self, issuer: Issuer, profile: CrlProfile, facts: ListFacts) -> bytes:
-        """Return the list; its twin is judged before the CA's key is opened."""
-        body = to_be_signed(facts)
-        _verify_twin(issuer, profile, facts, twin(body, facts.public_key, facts.hash_name))
-        key = self.keys.open(issuer.key_label)
-        signature = sign(key, body, facts.hash_name)
-        octets = assemble(body, key.public_key(), signature, facts.hash_name)
-        parsed = load_list(octets)
-        if parsed.tbs_certlist_bytes != body:
-            raise Refused("crl.sign.differs", "what was signed is not what was judged")
-        verify_list(parsed, facts.issuer, facts.hash_name)
-        return octets
+    def _served_number(self, issuer: Issuer, every: list[Series]) -> int:
+        highest = 0
+        for series in every:
+            with self.served(issuer, series, highest) as file:
+                number = 0 if file is None else crl_number(open_list(file))
+                highest = max(highest, number if number < HIGHEST_NUMBER else 0)
+        return highest
 
-    def _public(self, issuer: Issuer, scope: Scope) -> x509.CertificateRevocationList | None:
-        """Return the list that is served, outside the store, if the CA signed it."""
-        octets = self.publisher.current(file_name(issuer, scope))
-        try:
-            parsed = load_list(octets or b"")
-            verify_list(parsed, issuer_certificate(issuer), signing_hash(issuer, self.profiles))
-        except HpkiError:
-            return None
-        return parsed
+    def _gather(self, making: Making, entries: BinaryIO) -> None:
+        """Write the entries into the file and prove what changed."""
+        series, issuer = making.row.series, making.issuer
+        with self.store.read() as tx, ExitStack() as open_files:
+            served = records.latest(tx, series, published=True)
+            kept_since = served.this_update if served is not None else None
+            if kept_since is not None:
+                kept_since = min(kept_since, making.this_update)
+            making.high_water_seq = self.trail.position(tx, lock=False)
+            proof = Continuity(self.authorities, self.trail)
+            before = self.before(tx, making, open_files)
+            pages = _written(entry_pages(tx, series, kept_since), entries, making)
+            proof.prove(tx, issuer, series, before, pages, making.proven)
+            up_to = making.high_water_seq
+            proof.verify_executed(tx, issuer, series, before, kept_since, up_to)
+        lost, difference = making.proven.vanished, making.proven.difference
+        if lost:
+            if making.release is None:
+                raise vanished(lost, f"list {difference.number} holds")
+            with self.store.read() as tx:
+                making.release.verify(tx, self.directory)
+        difference.verify_count(making.count)
 
-    def _verify_nothing_vanished(
-        self,
-        tx: Transaction,
-        issuer: Issuer,
-        before: x509.CertificateRevocationList | None,
-        covered: _Covered,
-    ) -> None:
-        """Raise ``Refused`` if a serial left the list before its certificate had expired."""
-        if before is None:
-            return
-        on_list = {serial_hex(entry.serial_number) for entry in before}
-        for serial in sorted(on_list - set(covered.serials)):
-            found = ca_records.certificate_by_serial(tx, int(serial, 16), issuer.id)
-            if not found or not self._ended(found[0], issuer, before.last_update_utc):
-                raise _vanished(serial, f"list {crl_number(before)} holds")
+    def before(self, tx: Transaction, making: Making, open_files: ExitStack) -> Before | None:
+        """Return the newest list that the archive still has whole, and note it.
 
-    def _ended(self, row: Certificate, issuer: Issuer, at: datetime) -> bool:
-        """Return whether the certificate, as the CA signed it, had expired; rows may say so."""
-        try:
-            found = x509.load_der_x509_certificate(row.certificate_der or b"")
-            key = issuer_certificate(issuer).public_key()
-            hash_name = signing_hash(issuer, self.profiles)
-            verify_signature(key, found.signature, found.tbs_certificate_bytes, hash_name)
-        except (ValueError, HpkiError):
-            return False
-        return serial_hex(found.serial_number) == row.serial and found.not_valid_after_utc < at
+        What came after it the trail tells, so a lost file costs time and hides nothing. A newer one
+        that is served comes first: then the store was set back.
+        """
+        issuer, series = making.issuer, making.row.series
+        certificate, hash_name = issuer_certificate(issuer), signing_hash(issuer, self.profiles)
+        rows = records.signed_lists(tx, series, limit=_MOST_BEFORE)
+        known = rows[0].number if rows else 0
+        unknown = open_files.enter_context(self.served(issuer, series, known))
+        if unknown is not None:
+            return _unknown(unknown, making)
+        for row in rows:
+            try:
+                file = open_files.enter_context(self.archive.open(row))
+                parsed = open_verified(file, certificate, hash_name)
+                if crl_number(parsed) != row.number:
+                    continue
+                stated = read_stated(tx, self.directory, self.archive, row)
+            except HpkiError:
+                continue
+            difference = making.proven.difference
+            difference.number, difference.sha256 = row.number, stated.sha256
+            difference.entries = stated.entries
+            at = min(this_update(parsed), making.this_update)
+            return Before(entries_of(parsed, file), at, stated.high_water_seq)
+        return None
 
-    def _verify_decided(
-        self,
-        tx: Transaction,
-        issuer: Issuer,
-        before: x509.CertificateRevocationList | None,
-        covered: _Covered,
-    ) -> None:
-        """Raise ``Refused`` for a serial that is new on the list, and that no officer revoked."""
-        on_list = {serial_hex(entry.serial_number) for entry in before or ()}
-        for serial in sorted(set(covered.serials) - on_list):
-            for row in ca_records.certificate_by_serial(tx, int(serial, 16), issuer.id):
-                verify_decided(self.authorities.directory, tx, row)
+    def _judge(self, making: Making, facts: ListFacts, around: Frame, entries: BinaryIO) -> None:
+        """Raise ``Refused`` with every finding if the twin has an ERROR, or lacks a fact."""
+        with self.archive.scratch() as twin:
+            write_list(twin, facts, around, entries, dummy_signature(facts.public_key))
+            parsed = open_list(twin)
+            verify_facts(parsed, facts, entries.seek(0, 2))
+            by = read_certificate(making.issuer.certificate_der or b"")
+            findings = check_list(JudgedList(parsed, making.profile, by, strict=True))
+        if any(finding.severity is Severity.ERROR for finding in findings):
+            raise Refused("crl.lint", "the list would break its profile", findings=findings)
 
-    def _verify_executed(
-        self, tx: Transaction, issuer: Issuer, served: RevocationList | None, covered: _Covered
-    ) -> None:
-        """Raise ``Refused`` if what the trail says was revoked since is not on the list."""
-        after = (served.high_water_seq or 0) if served is not None else 0
-        at = served.this_update if served is not None else None
-        while page := self.trail.page(after, _PAGE, code="REV.EXECUTE"):
-            after = page[-1].seq
-            for entry in page:
-                if entry.seq > covered.high_water_seq:
-                    return  # executed while this list was made: the next one holds it
-                for serial in _executed(entry.body, issuer.id) - set(covered.serials):
-                    found = ca_records.certificate_by_serial(tx, int(serial, 16), issuer.id)
-                    if at is None or not found or not self._ended(found[0], issuer, at):
-                        raise _vanished(serial, f"entry {entry.seq} of the trail revoked")
+    def _sign(self, making: Making, facts: ListFacts, around: Frame, entries: BinaryIO) -> None:
+        """Sign what was judged, and put the list into the archive."""
+        body = around.digest(entries, facts.hash_name)
+        key = self.keys.open(making.issuer.key_label)
+        signature = sign_digest(key, body, facts.hash_name)
+        with self.archive.new(making.row) as file:
+            write_list(file, facts, around, entries, signature)
+            parsed = open_list(file)
+            if parsed.tbs_digest(hashlib_name(facts.hash_name)) != body:
+                raise Refused("crl.sign.differs", "what was signed is not what was judged")
+            verify_signed(parsed, body, facts.issuer, facts.hash_name)
+            making.sha256, making.octets = parsed.sha256, parsed.octets
 
-    def _verify_view(self, row: RevocationList) -> None:
-        """Raise ``Refused`` for a list that saw less of the trail than one published before."""
+    def keep(self, making: Making, facts: ListFacts, actor: str) -> RevocationList:
+        """Write the coverage statement, then the row and the trail's entry of a signed list."""
+        making.row.sha256 = making.sha256
+        statement = make_statement(self._statement(making, facts), self.statement_key())
+        self.archive.keep_statement(making.row, statement)
+        with self.store.begin() as tx:
+            stored = tx.merge(making.row)
+            tx.add_all(making.taken)
+            stored.state = ListState.STORED
+            stored.this_update, stored.next_update = facts.this_update, facts.next_update
+            stored.entries, stored.octets = making.count, making.octets
+            stored.high_water_seq = making.high_water_seq
+            stored.sha256 = making.sha256
+            stored.coverage_sha256 = hashlib.sha256(statement).hexdigest()
+            event = list_event("CRL.ISSUE", stored, actor, **making.detail)
+            if making.release is None or not making.proven.vanished:
+                self.trail.append(tx, event)
+            else:
+                signed = making.release.signed(stored, making.proven.difference.sha256)
+                kept = self.directory.state(tx, event, *signed)
+                stored.override = json.dumps([one.id for one in kept])
+            return stored
+
+    def _statement(self, making: Making, facts: ListFacts) -> dict[str, object]:
         with self.store.read() as tx:
-            before = records.latest(tx, row.issuer_id, row.scope, published=True)
-        if before is not None and (before.high_water_seq or 0) > (row.high_water_seq or 0):
-            raise Refused(
-                "crl.publish.view",
-                f"list {row.number} covers less than {before.number}, which was published",
-                "Issue a new list: `hpki crl issue`.",
-            )
-
-    def _verify_newer(self, issuer: Issuer, row: RevocationList, octets: bytes) -> None:
-        parsed = load_list(octets)
-        verify_list(parsed, issuer_certificate(issuer), signing_hash(issuer, self.profiles))
-        served = self.publisher.current(file_name(issuer, row.scope))
-        if served is None or served == octets:
-            return
-        try:
-            served_number = crl_number(load_list(served))
-        except InvalidInput:
-            return
-        if crl_number(parsed) <= served_number:
-            raise Refused(
-                "crl.publish.older",
-                f"list {crl_number(parsed)} is not newer than {served_number}, which is served",
-                "Issue a new list: `hpki crl issue`.",
-            )
-
-
-def file_name(issuer: Issuer, scope: Scope) -> str:
-    """Return the file's name in ``public/``: the last part of the URI in certificates."""
-    uri = issuer.own_list_uri if scope is Scope.RARL else issuer.crl_uri
-    return urlsplit(uri or "").path.rsplit("/", 1)[-1] or f"{issuer.id}-{scope.lower()}.crl"
-
-
-def _verify_twin(issuer: Issuer, profile: CrlProfile, facts: ListFacts, unsigned: bytes) -> None:
-    """Raise ``Refused`` with every finding if one is an ERROR, or if the facts are not in it."""
-    verify_facts(load_list(unsigned), facts)
-    by = read_certificate(issuer.certificate_der or b"")
-    findings = check_list(JudgedList(read_list(unsigned), profile, by, strict=True))
-    if any(finding.severity is Severity.ERROR for finding in findings):
-        raise Refused("crl.lint", "the list would break its profile", findings=findings)
-
-
-def _revoked(tx: Transaction, issuer_id: str) -> Iterator[tuple[Certificate, Revocation]]:
-    after = ""
-    while page := ca_records.revoked_of_issuer(tx, issuer_id, after, _PAGE):
-        yield from page
-        after = page[-1][0].serial
-
-
-def _cover(
-    tx: Transaction, issuer: Issuer, scope: Scope, served: RevocationList | None, seq: int
-) -> _Covered:
-    """Collect the scope's entries; an expired certificate's stays for one published list more.
-
-    Source: RFC 5280 section 3.3. RARL holds the root itself, SARL its subordinate CAs.
-    """
-    covered = _Covered([], [], seq)
-    kept_since = served.this_update if served is not None else None
-    for certificate, revocation in _revoked(tx, issuer.id):
-        if not _in_scope(certificate, issuer, scope):
-            continue
-        expired = kept_since is not None and certificate.not_after < kept_since
-        if expired and certificate.certificate_der is not None:
-            continue
-        covered.entries.append(_verified_entry(certificate, revocation))
-        covered.serials.append(certificate.serial)
-    return covered
-
-
-def _verified_entry(certificate: Certificate, revocation: Revocation) -> bytes:
-    """Return the stored entry; raises ``Refused`` unless it is what its row makes."""
-    reason = Reason(revocation.reason) if revocation.reason is not None else None
-    made = entry_der(int(certificate.serial, 16), revocation.revoked_at, reason)
-    if made != revocation.entry_der:
-        raise Refused(
-            "crl.entry.changed",
-            f"the revocation of {certificate.serial} was changed after it was executed",
-            _KEEP,
-        )
-    return made
-
-
-def _is_certificate(octets: bytes) -> bool:
-    try:
-        x509.load_der_x509_certificate(octets)
-    except ValueError:
-        return False
-    return True
-
-
-def _executed(body: str, issuer_id: str) -> set[str]:
-    """Return the CA's serials that an entry of the trail says were revoked."""
-    try:
-        names = [str(one).partition(":") for one in json.loads(body)["detail"]["certificates"]]
-        return {serial for name, _, serial in names if name == issuer_id and int(serial, 16)}
-    except (KeyError, TypeError, ValueError, RecursionError):
-        raise Refused(
-            "crl.trail.changed", "an entry REV.EXECUTE of the trail cannot be read", _KEEP
-        ) from None
-
-
-def _vanished(serial: str, who: str) -> Refused:
-    return Refused(
-        "crl.entry.vanished", f"{who} serial {serial}, and its revocation is gone", _KEEP
-    )
-
-
-def _in_scope(certificate: Certificate, issuer: Issuer, scope: Scope) -> bool:
-    """Say whether the list is the certificate's: RARL for the root itself, SARL for sub CAs."""
-    own = _OWN[scope]
-    return own is None or (certificate.certificate_der == issuer.certificate_der) is own
-
-
-def _coverage(
-    facts: ListFacts, covered: _Covered, previous: RevocationList | None, octets: bytes
-) -> str:
-    return canonical_json(
-        {
+            site_id, _ = self.trail.site(tx)
+        return {
+            "site_id": site_id,
+            "issuer": making.row.issuer_id,
+            "scope": making.row.scope.value,
+            "shard": making.row.shard,
             "number": facts.number,
-            "scope": facts.scope.value,
             "this_update": rfc3339(facts.this_update),
-            "high_water_seq": covered.high_water_seq,
-            "entries": len(covered.entries),
-            "previous": previous.number if previous is not None else 0,
-            "previous_entries": (previous.entries or 0) if previous is not None else 0,
-            "serials_sha256": hashlib.sha256("".join(covered.serials).encode()).hexdigest(),
-            "sha256": hashlib.sha256(octets).hexdigest(),
+            "next_update": rfc3339(facts.next_update),
+            "high_water_seq": making.high_water_seq,
+            "entries": making.count,
+            "octets": making.octets,
+            "sha256": making.sha256,
+            **making.proven.difference.content(),
         }
-    ).decode()
 
 
-def _event(code: str, row: RevocationList, actor: str) -> Event:
+def _unknown(file: BinaryIO, making: Making) -> Before:
+    """Note a served list that the store knows nothing of."""
+    parsed, difference = open_list(file), making.proven.difference
+    entries = entries_of(parsed, file)
+    difference.number, difference.sha256 = crl_number(parsed), parsed.sha256
+    difference.entries = sum(len(page) for page in entries.pages())
+    return Before(entries, min(this_update(parsed), making.this_update), 0)
+
+
+def entry_pages(
+    tx: Transaction, series: Series, kept_since: datetime | None
+) -> Iterator[tuple[bytes, int]]:
+    """Yield the series' entries, joined, with their count.
+
+    An expired certificate's stays for one published list more. Source: RFC 5280 section 3.3.
+    """
+    after = ""
+    while True:
+        joined, last, count = ca_records.entries_page(tx, series, kept_since, after, _PAGE)
+        if not count:
+            return
+        yield joined, count
+        after = last
+
+
+def _written(pages: Iterator[tuple[bytes, int]], file: BinaryIO, making: Making) -> Iterator[bytes]:
+    for joined, count in pages:
+        file.write(joined)
+        making.count += count
+        yield joined
+    file.flush()
+
+
+def list_event(code: str, row: RevocationList, actor: str, **more: object) -> Event:
+    """Return what the trail says of a list."""
+    at = row.published_at or row.this_update
     return Event(
         code,
         "crl",
@@ -428,13 +356,13 @@ def _event(code: str, row: RevocationList, actor: str) -> Event:
         actor=actor,
         detail={
             "scope": row.scope.value,
+            "shard": row.shard,
             "entries": row.entries or 0,
             "sha256": row.sha256 or "",
+            "coverage": row.coverage_sha256 or "",
             "high_water_seq": row.high_water_seq or 0,
-            "at": _at(row.published_at or row.this_update),
+            "at": rfc3339(at) if at is not None else "",
+            "next_update": rfc3339(row.next_update) if row.next_update is not None else "",
+            **more,
         },
     )
-
-
-def _at(moment: datetime | None) -> str:
-    return rfc3339(moment) if moment is not None else ""

@@ -9,11 +9,15 @@ from asn1crypto import core
 
 def tlv(tag: int, content: bytes) -> bytes:
     """Return one DER element with a single-octet ``tag``. Source: X.690 section 8.1."""
-    length = len(content)
+    return header(tag, len(content)) + content
+
+
+def header(tag: int, length: int) -> bytes:
+    """Return tag and length of an element whose content has so many octets."""
     if length < 0x80:
-        return bytes((tag, length)) + content
+        return bytes((tag, length))
     octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(octets))) + octets + content
+    return bytes((tag, 0x80 | len(octets))) + octets
 
 
 def sequence(*elements: bytes) -> bytes:

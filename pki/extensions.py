@@ -70,6 +70,22 @@ def issuing_distribution_point(directory_name: x509.Name) -> x509.IssuingDistrib
     )
 
 
+def shard_distribution_point(uri: str) -> x509.IssuingDistributionPoint:
+    """Return the point of one part of a split list: the URI that its certificates name.
+
+    Source: RFC 5280 sections 5.2.5 and 6.3.3; the HPKI has no such list (PROPOSAL).
+    """
+    return x509.IssuingDistributionPoint(
+        full_name=[x509.UniformResourceIdentifier(uri)],
+        relative_name=None,
+        only_contains_user_certs=False,
+        only_contains_ca_certs=False,
+        only_some_reasons=None,
+        indirect_crl=False,
+        only_contains_attribute_certs=False,
+    )
+
+
 def key_usage(bits: Sequence[str]) -> x509.KeyUsage:
     """Return the usage bits named as in RFC 5280, e.g. ``("keyCertSign", "cRLSign")``."""
     return x509.KeyUsage(

@@ -13,6 +13,7 @@ from typing import Any, Literal, NoReturn
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from pki import der, oids
 from pki.errors import InvalidInput, Refused
@@ -52,6 +53,11 @@ def hash_algorithm(name: HashName) -> hashes.SHA256 | hashes.SHA384:
     return _HASHES[name]()
 
 
+def hashlib_name(name: HashName) -> str:
+    """Return the hash's name in ``hashlib``."""
+    return name.replace("-", "").lower()
+
+
 def algorithm_der(public_key: IssuerPublicKey, hash_name: HashName) -> bytes:
     """Return the AlgorithmIdentifier, with NULL for RSA. Source: RFC 4055 section 5, RFC 5758."""
     if isinstance(public_key, rsa.RSAPublicKey):
@@ -67,16 +73,34 @@ def sign(key: IssuerPrivateKey, to_be_signed: bytes, hash_name: HashName) -> byt
     return key.sign(to_be_signed, ec.ECDSA(algorithm))
 
 
+def sign_digest(key: IssuerPrivateKey, digest: bytes, hash_name: HashName) -> bytes:
+    """Return what ``sign`` returns, for octets of which only the digest is given."""
+    algorithm = Prehashed(hash_algorithm(hash_name))
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(digest, padding.PKCS1v15(), algorithm)
+    return key.sign(digest, ec.ECDSA(algorithm))
+
+
 def verify_signature(
     public_key: object, signature: bytes, to_be_signed: bytes, hash_name: HashName
 ) -> None:
     """Raise ``Refused`` unless the signature over ``to_be_signed`` is the key's."""
-    algorithm = hash_algorithm(hash_name)
+    _verify(public_key, signature, to_be_signed, hash_algorithm(hash_name))
+
+
+def verify_digest(public_key: object, signature: bytes, digest: bytes, hash_name: HashName) -> None:
+    """Raise as ``verify_signature``, for octets of which only the digest is given."""
+    _verify(public_key, signature, digest, Prehashed(hash_algorithm(hash_name)))
+
+
+def _verify(
+    public_key: object, signature: bytes, data: bytes, algorithm: hashes.HashAlgorithm | Prehashed
+) -> None:
     try:
         if isinstance(public_key, rsa.RSAPublicKey):
-            public_key.verify(signature, to_be_signed, padding.PKCS1v15(), algorithm)
+            public_key.verify(signature, data, padding.PKCS1v15(), algorithm)
         elif isinstance(public_key, ec.EllipticCurvePublicKey):
-            public_key.verify(signature, to_be_signed, ec.ECDSA(algorithm))
+            public_key.verify(signature, data, ec.ECDSA(algorithm))
         else:
             raise InvalidInput("pki.key.type", "the key is neither RSA nor an elliptic curve")
     except InvalidSignature:
@@ -94,8 +118,12 @@ def assemble(
 
 def twin(to_be_signed: bytes, public_key: IssuerPublicKey, hash_name: HashName) -> bytes:
     """Return what ``assemble`` makes of these bytes and a dummy signature of the right length."""
-    dummy = sign(placeholder_key(public_key), to_be_signed, hash_name)
-    return assemble(to_be_signed, public_key, dummy, hash_name)
+    return assemble(to_be_signed, public_key, dummy_signature(public_key), hash_name)
+
+
+def dummy_signature(public_key: IssuerPublicKey) -> bytes:
+    """Return a signature of the key's longest length that signs nothing."""
+    return sign(placeholder_key(public_key), b"", "SHA-256")
 
 
 class _Placeholder:

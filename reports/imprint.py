@@ -56,18 +56,24 @@ class Imprint:
     made_at: datetime
 
     def __post_init__(self) -> None:
-        if self.site_kind not in _BANNERS:
-            raise InvalidInput(
-                "reports.site_kind.unknown",
-                f"no such kind of site: {self.site_kind!r}",
-                "one of: " + ", ".join(_BANNERS),
-            )
+        banner_of(self.site_kind)
         jst(self.made_at)
 
     @property
     def banner(self) -> Banner | None:
         """The warning to print; None in production."""
-        return _BANNERS[self.site_kind]
+        return banner_of(self.site_kind)
+
+
+def banner_of(site_kind: str) -> Banner | None:
+    """Give the warning of a kind of site, None in production; InvalidInput for an unknown one."""
+    if site_kind not in _BANNERS:
+        raise InvalidInput(
+            "reports.site_kind.unknown",
+            f"no such kind of site: {site_kind!r}",
+            "one of: " + ", ".join(_BANNERS),
+        )
+    return _BANNERS[site_kind]
 
 
 def jst(moment: datetime) -> datetime:

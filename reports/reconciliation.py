@@ -7,7 +7,6 @@ Source: operations 5.4: differences between log and database are explained every
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +19,8 @@ from sqlmodel import col, select
 
 from audit.canonical import digest
 from audit.records import TrailEntry
-from ca.records import Certificate, CertificateState, Order, Revocation
+from ca.records import Certificate, CertificateState, ListEntry, Order, Revocation
+from crl.archive import Archive
 from crl.records import ListState, RevocationList
 from operators.records import Statement
 from pki.findings import Severity
@@ -80,8 +80,8 @@ class _Ledger:
             self._next = next(self.facts, None)
 
 
-def check_rows(tx: Transaction) -> Iterator[Difference]:
-    """Yield every difference between rows and trail."""
+def check_rows(tx: Transaction, archive: Archive) -> Iterator[Difference]:
+    """Yield every difference between rows, the archive's lists and the trail."""
     ledgers = {
         "CERT.POP_OK": _Ledger("reservation", _reservations(tx)),
         "CERT.ISSUE": _Ledger("certificate", _certificates(tx)),
@@ -113,7 +113,7 @@ def check_rows(tx: Transaction) -> Iterator[Difference]:
             published.add(body["object_id"])
     for ledger in (*ledgers.values(), signed):
         yield from ledger.finish()
-    yield from _check_lists(tx, issued, published)
+    yield from _check_lists(tx, archive, issued, published)
     yield from check_applications(tx)
 
 
@@ -175,16 +175,27 @@ def _revocations(tx: Transaction) -> Iterator[_Fact]:
         _col(Certificate.carrier_id),
         _col(Certificate.issuer_id),
         _col(Certificate.serial),
-        _col(Revocation.entry_der),
+        _col(ListEntry.entry_der),
         _col(Revocation.ground),
         _col(Revocation.request_id),
         _col(Revocation.statement_id),
     ).join(Certificate, col(Certificate.id) == col(Revocation.certificate_id))
+    query = query.outerjoin(
+        ListEntry,
+        sa.and_(
+            col(ListEntry.series)
+            == col(Certificate.issuer_id)
+            .concat("/FULL/")
+            .concat(sa.cast(col(Certificate.shard), sa.Text)),
+            col(ListEntry.serial) == col(Certificate.serial),
+        ),
+    )
     for seq, group in groupby(stream(tx, query), key=lambda row: row[0]):
         rows = list(group)
         detail: dict[str, object] = {
             "entries": {
-                f"{issuer}:{serial}": digest(entry) for _, _, issuer, serial, entry, *_ in rows
+                f"{issuer}:{serial}": digest(entry or b"")
+                for _, _, issuer, serial, entry, *_ in rows
             }
         }
         _, carrier, _, _, _, ground, request, statement = rows[0]
@@ -228,24 +239,24 @@ def _statements(tx: Transaction) -> Iterator[_Fact]:
 
 
 def _check_lists(
-    tx: Transaction, issued: dict[str, Mapping[str, Any]], published: set[str]
+    tx: Transaction,
+    archive: Archive,
+    issued: dict[str, Mapping[str, Any]],
+    published: set[str],
 ) -> Iterator[Difference]:
-    query = sa.select(
-        _col(RevocationList.id),
-        _col(RevocationList.issuer_id),
-        _col(RevocationList.number),
-        _col(RevocationList.state),
-        _col(RevocationList.list_der),
-    ).where(col(RevocationList.state) != ListState.NUMBERED)
-    for _, issuer, number, state, der in stream(tx, query):
-        name = f"{issuer}:{number}"
+    query = select(RevocationList).where(RevocationList.state != ListState.NUMBERED)
+    for row in tx.exec(query):
+        name = f"{row.issuer_id}:{row.number}"
         entry = issued.pop(name, None)
         if entry is None:
             yield difference("list", "no_entry", 0, f"{name} has a row and no entry")
-        elif entry.get("sha256") != hashlib.sha256(der or b"").hexdigest():
+        elif entry.get("sha256") != row.sha256:
             yield difference("list", "differs", entry["seq"], f"{name} has another sha256")
-        if (state == ListState.PUBLISHED) != (name in published):
-            yield difference("list", "published", 0, f"{name} is {state}; the trail says otherwise")
+        elif not archive.holds(row):
+            yield difference("list", "file", entry["seq"], f"{name} lies changed in the archive")
+        if (row.state is ListState.PUBLISHED) != (name in published):
+            said = f"{name} is {row.state}; the trail says otherwise"
+            yield difference("list", "published", 0, said)
     for name, entry in issued.items():
         yield difference("list", "no_row", entry["seq"], f"{name} has an entry and no row")
 

@@ -99,6 +99,7 @@ def show(
         issuer = find_issuer(tx, ca)
         held = tx.get_one(Ceremony, issuer.ceremony_id)
     certificate = issuer_certificate(issuer)
+    shards = services.profiles.crl(issuer.crl_profile).shards
     show_record(
         {
             "id": issuer.id,
@@ -113,6 +114,7 @@ def show(
             "japanese_names": issuer.japanese_names,
             "crl_uri": issuer.crl_uri,
             "own_list_uri": issuer.own_list_uri,
+            "shards": shards.count if shards is not None else None,
             "ceremony": held.title,
             "ceremony_script_sha256": held.script_sha256,
             "ceremony_ended": held.ended_at,

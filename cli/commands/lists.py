@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,12 +12,15 @@ from cli import options
 
 if TYPE_CHECKING:
     from cli.wiring import Services
-    from crl.records import RevocationList
+    from crl.records import Delivery, RevocationList
+    from crl.release import Release
+    from pki.reading.crl import RevocationList as ReadList
 
-app = typer.Typer(help="Revocation lists: issue, publish, show.")
+app = typer.Typer(help="Revocation lists: issue, publish, import, check, prove.")
 
 SYSTEM = "SYSTEM"
 _LONGEST_PATH = 256
+_MOST_SHOWN = 1000
 Cas = Annotated[list[str] | None, typer.Argument(help="CAs; all if none.", show_default=False)]
 Actor = Annotated[
     str, typer.Option("--operator", envvar="HPKI_OPERATOR", help="Who acts; SYSTEM for a timer.")
@@ -24,65 +28,189 @@ Actor = Annotated[
 
 
 @app.command()
-def issue(cas: Cas = None, operator: Actor = "SYSTEM", as_json: options.Json = False) -> None:
+def issue(
+    cas: Cas = None,
+    operator: Actor = "SYSTEM",
+    ahead: Annotated[
+        int, typer.Option(min=0, max=400, help="As many more for the times that follow.")
+    ] = 0,
+    release: Annotated[
+        str, typer.Option(help="Why a list may lack what stood on the one before; two people.")
+    ] = "",
+    second: Annotated[
+        str | None, typer.Option(help="The CA manager who releases it with you.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
     """Issue new lists; `hpki crl publish` makes them public.
 
-    Example: hpki crl issue sign
+    With --ahead the lists of the following intervals are made too, for a root whose key is rarely
+    at hand: `hpki crl due` publishes each at its time. With --release you act as IA manager, and a
+    CA manager signs with you.
+
+    Example: hpki crl issue root --ahead 15
     """
     from ca import records
 
-    services = _services_for(operator)
+    services = options.services() if release else _services_for(operator)
+    by = _release(services, operator, second, release)
     with services.store.read() as tx:
         wanted = cas or [one.id for one in records.issuers(tx)]
-    made = [row for ca in wanted for row in services.lists.issue(ca, operator)]
+    made = [
+        row for ca in wanted for row in services.lists.issue(ca, operator, ahead=ahead, release=by)
+    ]
     _show(made, as_json)
+
+
+def _release(services: Services, operator: str, second: str | None, reason: str) -> Release | None:
+    from crl.release import Release
+    from pki.errors import InvalidInput
+
+    if not reason:
+        return None
+    if second is None or second == operator or operator == SYSTEM:
+        raise InvalidInput(
+            "cli.crl.release",
+            "a list that lacks what stood on the one before is released by two people",
+            "Name an IA manager with --operator and a CA manager with --second.",
+        )
+    return Release(services.signer(operator), services.signer(second), reason)
 
 
 @app.command()
 def publish(cas: Cas = None, operator: Actor = "SYSTEM", as_json: options.Json = False) -> None:
     """Publish the newest list of each CA, and the CA certificates.
 
-    Refuses a list that does not verify, is another CA's, or is not newer than the one served.
+    A target refuses a list that does not verify, is another CA's, is not newer than the one it
+    serves, or lacks an entry of that for no reason.
 
     Example: hpki crl publish
     """
     from ca import records as ca_records
     from ca.issuers import find_issuer
+    from cli.output import raise_first
+    from cli.wiring import now
     from crl import records
-    from crl.records import ListState, Scope
     from pki.errors import NotFound
 
     services = _services_for(operator)
     with services.store.read() as tx:
         issuers = [find_issuer(tx, ca) for ca in cas] if cas else ca_records.issuers(tx)
         newest = [
-            records.latest(tx, one.id, Scope(scope))
+            records.latest(tx, series, by=now())
             for one in issuers
-            for scope in services.profiles.crl(one.crl_profile).scopes
+            for series in services.lists.all_series(tx, one)
         ]
     rows = [row for row in newest if row is not None]
     if not rows:
         raise NotFound("crl.none", "there is no list to publish", "Issue one: `hpki crl issue`.")
-    services.lists.publish_certificates()
-    done = [services.lists.publish(row, operator) for row in rows if row.state is ListState.STORED]
+    done, failures = [], []
     for row in rows:
-        if row.state is ListState.PUBLISHED:
-            services.lists.restore(row)
-    _show(done or rows, as_json)
+        published, failed = services.publication.publish(row, operator)
+        done.append(published)
+        failures += failed
+    failures += services.repository.publish()
+    _show(done, as_json)
+    raise_first(failures)
 
 
 @app.command()
-def due(operator: Actor = "SYSTEM", as_json: options.Json = False) -> None:
+def due(
+    operator: Actor = "SYSTEM",
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="Try targets that failed, whatever their pause.")
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
     """Issue and publish what is due: for a timer.
 
-    A list is due when a revocation stands on none, or when it is older than its interval. Run it
-    from a timer, and by hand after a revocation whose list could not be published. With nothing
-    due it prints an empty table and ends with 0.
+    A list is due when a revocation stands on none, when it is older than its interval, or when a
+    target does not serve it. Run it from a timer, and by hand after a revocation whose list could
+    not be published. With nothing due it prints an empty table and ends with 0.
 
     Example: hpki crl due
     """
+    from cli.output import raise_first
+
     services = _services_for(operator)
-    _show(services.lists.due(operator), as_json)
+    done = services.publish_due(operator, at_once=at_once)
+    _show(done.published, as_json)
+    raise_first(done.failures)
+
+
+@app.command("import")
+def import_lists(
+    files: Annotated[list[Path], typer.Argument(help="List files, DER or PEM.")],
+    operator: Actor = "SYSTEM",
+    as_json: options.Json = False,
+) -> None:
+    """Take in lists made where a CA's key is, as an offline root's.
+
+    They are taken in the order of their numbers. Each must verify, follow every list of ours, and
+    hold all that this site revoked; `hpki crl due` publishes it when its thisUpdate comes. What a
+    root's list revokes beyond is taken over.
+
+    Example: hpki crl import root-7.crl root-8.crl
+    """
+    from contextlib import ExitStack
+
+    from crl.checking import crl_number
+    from crl.importing import Imports
+    from crl.monitoring.fetching import fetched
+    from pki.reading.crl import open_list
+
+    services = _services_for(operator)
+    imports = Imports(services.lists)
+    with ExitStack() as opened:
+        given = [opened.enter_context(fetched(str(path), 1))[0] for path in files]
+        given.sort(key=lambda file: crl_number(open_list(file)))
+        _show([imports.take(file, operator) for file in given], as_json)
+
+
+@app.command()
+def targets(as_json: options.Json = False) -> None:
+    """Show how the newest lists came to each target.
+
+    DONE: the list stands there. WAITING: nothing was tried yet. FAILED: after so many attempts,
+    with the last error and when the next one is due.
+
+    Example: hpki crl targets
+    """
+    from ca import records as ca_records
+    from cli.output import show_rows
+    from cli.wiring import now
+    from crl import records
+
+    services = options.services()
+    rows: list[dict[str, Any]] = []
+    with services.store.read() as tx:
+        for issuer in ca_records.issuers(tx):
+            for series in services.lists.all_series(tx, issuer):
+                newest = records.latest(tx, series, by=now())
+                ways = records.deliveries(tx, newest.id or 0) if newest is not None else {}
+                rows += [
+                    _way(newest, target.name, ways.get(target.name))
+                    for target in services.targets
+                    if newest is not None
+                ]
+    columns = ("issuer", "scope", "number", "target", "state", "attempts", "next_try", "error")
+    show_rows(rows, columns, as_json=as_json)
+
+
+def _way(row: RevocationList, target: str, way: Delivery | None) -> dict[str, Any]:
+    state = "WAITING" if way is None else "FAILED" if way.done_at is None else "DONE"
+    return {
+        "issuer": row.issuer_id,
+        "scope": row.scope.value,
+        "shard": row.shard,
+        "number": row.number,
+        "target": target,
+        "state": state,
+        "attempts": way.attempts if way is not None else 0,
+        "next_try": way.next_try_at if way is not None else None,
+        "error": way.error if way is not None else None,
+        "done_at": way.done_at if way is not None else None,
+    }
 
 
 @app.command()
@@ -101,9 +229,9 @@ def show(
     from ca.issuers import find_issuer
     from cli.output import read_input, show_record
     from crl import records
-    from crl.checking import load_list
-    from crl.records import Scope
+    from crl.checking import list_in
     from pki.errors import NotFound
+    from pki.reading.crl import MAX_OCTETS, open_list
 
     services = options.services()
     if target is None:
@@ -112,16 +240,16 @@ def show(
         _show(rows, as_json)
         return
     if len(target) < _LONGEST_PATH and Path(target).is_file():
-        octets = read_input(Path(target), 256 * 1024 * 1024, "crl.size")
-        show_record(_content(load_list(octets)), as_json=as_json)
+        octets = read_input(Path(target), MAX_OCTETS, "crl.size")
+        show_record(_content(list_in(octets)), as_json=as_json)
         return
     with services.store.read() as tx:
         issuer = find_issuer(tx, target)
-        scopes = services.profiles.crl(issuer.crl_profile).scopes
-        newest = records.latest(tx, issuer.id, Scope(scopes[-1]))
-    if newest is None or newest.list_der is None:
+        newest = records.latest(tx, services.lists.all_series(tx, issuer)[-1])
+    if newest is None:
         raise NotFound("crl.none", f"the CA {target} has made no list yet", "`hpki crl issue`.")
-    show_record(_content(load_list(newest.list_der)), as_json=as_json)
+    with services.lists.archive.open(newest) as file:
+        show_record(_content(open_list(file)), as_json=as_json)
 
 
 def _services_for(operator: str) -> Services:
@@ -129,6 +257,7 @@ def _services_for(operator: str) -> Services:
     from policies.roles import Role
 
     services = options.services()
+    services.ask_for_list_keys()
     if operator != SYSTEM:
         signer = services.signer(operator)
         with services.store.read() as tx:
@@ -143,6 +272,7 @@ def _show(rows: list[RevocationList], as_json: bool) -> None:
         {
             "issuer": row.issuer_id,
             "scope": row.scope.value,
+            "shard": row.shard,
             "number": row.number,
             "state": row.state.value,
             "entries": row.entries,
@@ -156,15 +286,13 @@ def _show(rows: list[RevocationList], as_json: bool) -> None:
     show_rows(shown, columns, as_json=as_json)
 
 
-def _content(parsed: Any) -> dict[str, Any]:
-    from crl.checking import crl_number
-    from pki.names import text
-
+def _content(parsed: ReadList) -> dict[str, Any]:
+    entries = (f"{entry.serial:x}" for entry in parsed.entries())
     return {
-        "issuer": text(parsed.issuer),
-        "number": crl_number(parsed),
-        "this_update": parsed.last_update_utc,
-        "next_update": parsed.next_update_utc,
-        "entries": len(parsed),
-        "certificates": [f"{entry.serial_number:x}" for entry in list(parsed)[:1000]],
+        "issuer": parsed.issuer.text,
+        "number": parsed.number,
+        "this_update": parsed.this_update.moment,
+        "next_update": parsed.next_update.moment if parsed.next_update is not None else None,
+        "entries": sum(len(block) for block in parsed.entry_blocks()),
+        "certificates": list(islice(entries, _MOST_SHOWN)),
     }

@@ -10,6 +10,7 @@ import typer
 from cli import options
 
 if TYPE_CHECKING:
+    from ca.records import Certificate
     from cli.wiring import Services
     from ra.revocation import Affected
 
@@ -64,6 +65,7 @@ def revoke(
     from ra.revocation import CallerCheck, Request
 
     services = options.services()
+    services.ask_for_list_keys()
     find_ground(ground)
     if emergency and (len(targets) > 1 or birth_date is None or not registration_number):
         raise InvalidInput(
@@ -85,10 +87,11 @@ def revoke(
     request = Request(ground, requester, channel, evidence, caller)
     officer = services.signer(operator)
     second = services.signer(executor) if executor else None
-    refused = 0
+    refused, made = 0, []
     for one in hit:
         try:
             revoked = services.desk.revoke(one, request, officer, second)
+            made += revoked
             say(f"{one.carrier_id}: {len(revoked)} certificates revoked", "bold")
             if emergency:
                 say("next: another person reviews it, see `hpki ra revocations --unreviewed`")
@@ -97,7 +100,7 @@ def revoke(
                 raise
             refused += 1
             show_error(error)
-    _publish(services, operator)
+    _publish(services, operator, made)
     if refused:
         raise Refused(
             "cli.revoke.some",
@@ -106,20 +109,35 @@ def revoke(
         )
 
 
-def _publish(services: Services, operator: str) -> None:
-    """Publish what is due; the revocation stands even if that fails."""
-    from cli.output import say
+def _publish(services: Services, operator: str, certificates: list[Certificate]) -> None:
+    """Publish what is due; the revocations stand even if that fails.
+
+    A failure that is of other lists is shown, and raised only where a revocation is not public.
+    """
+    from ca.records import revocation_of
+    from cli.output import say, show_error
     from pki.errors import HpkiError, Unavailable
 
+    failures: list[HpkiError] = []
     try:
-        for row in services.lists.due(operator):
-            say(f"list {row.issuer_id} {row.scope} number {row.number} published")
+        done = services.publish_due(operator)
+        failures = done.failures
+        for row in done.published:
+            say(f"list {row.series} number {row.number} published")
     except HpkiError as error:
-        raise Unavailable(
-            "cli.revoke.unpublished",
-            f"the revocation stands, but its list is not published: {error.code}: {error.text}",
-            "Mend that, then publish with `hpki crl due`; the timer repeats it too.",
-        ) from error
+        failures = [error]
+    with services.store.read() as tx:
+        found = [revocation_of(tx, one.id or 0) for one in certificates]
+    if all(one is not None and one.published_at is not None for one in found):
+        for failure in failures:
+            show_error(failure)
+        return
+    why = f": {failures[0].code}: {failures[0].text}" if failures else ""
+    raise Unavailable(
+        "cli.revoke.unpublished",
+        f"the revocation stands, but its list is not published{why}",
+        "Mend that, then publish with `hpki crl due --at-once`; the timer repeats it too.",
+    )
 
 
 def _show(hit: list[Affected], as_json: bool) -> None:

@@ -1,7 +1,7 @@
 """A revocation list as it is encoded. Source: RFC 5280 section 5.1.
 
-Entries are read one at a time from the octets, so a list of a million needs no more memory than
-its file.
+A list is read from an open file (or octets) in blocks, so one of a million entries needs no more
+memory than a short one.
 """
 
 from __future__ import annotations
@@ -9,11 +9,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from typing import Any, NamedTuple
+from functools import cached_property
+from io import SEEK_END, BytesIO
+from typing import Any, BinaryIO, overload
 
 from pki import oids
-from pki.errors import InvalidInput
+from pki.errors import InvalidInput, Unavailable
+from pki.reading.entries import (
+    LONGEST_PLAIN,
+    Entry,
+    OddBlock,
+    PlainBlock,
+    other_entry,
+    plain_end,
+    short_entry,
+    split_entries,
+    verify_size,
+)
 from pki.reading.extensions import Extension, read_extensions
 from pki.reading.tlv import (
     BIT_STRING,
@@ -26,47 +38,94 @@ from pki.reading.tlv import (
 )
 from pki.reading.values import Name, Time, read_name, read_time
 
+__all__ = [
+    "BLOCK_OCTETS",
+    "MAX_OCTETS",
+    "Entry",
+    "RevocationList",
+    "open_list",
+    "read_list",
+    "split_entries",
+]
+
 MAX_OCTETS = 256 * 1024 * 1024
-_MAX_PART = 64 * 1024
-"""Octets of the issuer's name, of the list's extensions, and of one entry's extensions."""
+BLOCK_OCTETS = 256 * 1024
+"""Octets of the entries that are read at a time."""
+
+_WINDOW = 4096
 
 
-class Entry(NamedTuple):
-    """One revoked certificate: serial, tag and octets of revocationDate, and the rest.
+class _Source:
+    """An open file's octets by their places; the window read last is kept."""
 
-    ``extensions`` is None where the entry has none; ``faults`` are breaches of DER in the entry.
-    """
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._length = self._seek(0, SEEK_END)
+        self._begin, self._window = 0, b""
 
-    serial: int
-    date_tag: int
-    date: bytes
-    extensions: tuple[Extension, ...] | None
-    faults: tuple[str, ...]
+    def __len__(self) -> int:
+        return self._length
 
-    @property
-    def revoked_at(self) -> Time:
-        """The revocationDate."""
-        return read_time(self.date_tag, self.date)
+    def _seek(self, place: int, whence: int = 0) -> int:
+        try:
+            return self._file.seek(place, whence)
+        except (OSError, ValueError) as error:
+            raise _unreadable(error) from None
 
-    @property
-    def reason(self) -> int | None:
-        """The reasonCode's value, None where there is none that can be read."""
-        for extension in self.extensions or ():
-            if extension.oid == oids.REASON_CODE:
-                return extension.value  # type: ignore[no-any-return]
-        return None
+    def read(self, begin: int, end: int) -> bytes:
+        """Return the octets; raises ``Unavailable`` if the file has become shorter."""
+        self._seek(begin)
+        try:
+            octets = self._file.read(end - begin)
+        except (OSError, ValueError) as error:
+            raise _unreadable(error) from None
+        if len(octets) != end - begin:
+            raise Unavailable(
+                "pki.crl.changed", "the list's file became shorter meanwhile", "Read it again."
+            )
+        return octets
+
+    def digest(self, hash_name: str, begin: int, end: int) -> bytes:
+        """Return the hash, by its name in ``hashlib``, of the octets between the two."""
+        found = hashlib.new(hash_name)
+        for at in range(begin, end, BLOCK_OCTETS):
+            found.update(self.read(at, min(at + BLOCK_OCTETS, end)))
+        return found.digest()
+
+    @overload
+    def __getitem__(self, place: int, /) -> int: ...
+    @overload
+    def __getitem__(self, place: slice, /) -> bytes: ...
+    def __getitem__(self, place: int | slice, /) -> int | bytes:
+        if isinstance(place, int):
+            return self._piece(place, place + 1)[0]
+        return self._piece(place.start, min(place.stop, self._length))
+
+    def _piece(self, begin: int, end: int) -> bytes:
+        verify_size(end - begin, "one part")
+        if not self._begin <= begin <= end <= self._begin + len(self._window):
+            self._window = self.read(begin, min(max(end, begin + _WINDOW), self._length))
+            self._begin = begin
+        return self._window[begin - self._begin : end - self._begin]
+
+
+def _unreadable(error: Exception) -> Unavailable:
+    return Unavailable(
+        "pki.crl.read", f"the list's file cannot be read: {error}", "Give a file, not a pipe."
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class RevocationList:
     """All parts but the entries, with what is not DER in ``faults``; ``version`` is 1 or more.
 
-    ``entries_bounds`` are the bounds of revokedCertificates' content, None where it is absent. Two
-    lists are equal if they are the same object: octets may be many.
+    The bounds are places of the first octet and after the last: of the to-be-signed octets, and of
+    revokedCertificates' content, None where it is absent. ``source`` must stay open as long as the
+    list is used. Two lists are equal if they are the same object: octets may be many.
     """
 
-    der: bytes
-    tbs_der: bytes
+    source: _Source = field(repr=False)
+    tbs_bounds: tuple[int, int]
     version: int
     signature_inside: bytes
     issuer: Name
@@ -79,10 +138,19 @@ class RevocationList:
     faults: tuple[str, ...]
     by_oid: dict[str, Extension] = field(repr=False)
 
+    @property
+    def octets(self) -> int:
+        """How many octets the list has."""
+        return len(self.source)
+
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of the DER in hexadecimal."""
-        return hashlib.sha256(self.der).hexdigest()
+        return self.source.digest("sha256", 0, len(self.source)).hex()
+
+    def tbs_digest(self, hash_name: str) -> bytes:
+        """Return the hash, by its name in ``hashlib``, of the to-be-signed octets."""
+        return self.source.digest(hash_name, *self.tbs_bounds)
 
     @property
     def number(self) -> int | None:
@@ -95,94 +163,79 @@ class RevocationList:
         return None if found is None else found.value
 
     def entries(self) -> Iterator[Entry]:
-        """Yield the entries in the order encoded; raises ``DerError`` at an unreadable one.
+        """Yield the entries in the order encoded; raises ``DerError`` at an unreadable one."""
+        for block in self.blocks():
+            yield from block.entries()
 
-        The plain form (short lengths, UTCTime) is read without a call, for lists are long.
+    def entry_blocks(self) -> Iterator[list[bytes]]:
+        """Yield the DER of the entries in the order encoded, those of about 256 KiB at a time.
+
+        Raises ``DerError`` at an unreadable one, after those before it.
         """
-        if self.entries_bounds is None:
-            return
-        der, (at, end) = self.der, self.entries_bounds
-        extensions: tuple[Extension, ...] | None
-        faults: tuple[str, ...]
+        for block in self.blocks():
+            yield block.encoded()
+
+    def blocks(self) -> Iterator[PlainBlock | OddBlock]:
+        """Yield the entries by blocks; raises ``DerError`` at an unreadable one, as ``entries``."""
+        at, end = self.entries_bounds or (0, 0)
         while at < end:
-            stop, middle = at + 2 + der[at + 1], at + 4 + der[at + 3]
-            after = middle + _UTC_ELEMENT
-            if (
-                at + 4 < middle < after <= stop <= end
-                and stop < at + 2 + 0x80
-                and der[at] == SEQUENCE
-                and der[at + 2] == INTEGER
-                and der[middle] == UTC_TIME
-                and der[middle + 1] == _UTC_ELEMENT - 2
-                and (der[at + 4] or der[at + 5] >= 0x80)
-                and der[at + 4] != 0xFF
-            ):
-                extensions, faults = None, ()
-                if after < stop:
-                    extensions, faults = _entry_extensions(der[after:stop])
-                serial = int.from_bytes(der[at + 4 : middle], "big", signed=True)
-                yield Entry(serial, UTC_TIME, der[middle + 2 : after], extensions, faults)
-            else:
-                entry, stop = _other_entry(der, at, end)
-                yield entry
-            at = stop
+            octets = self.source.read(at, min(at + BLOCK_OCTETS, end))
+            plain = plain_end(octets, 0)
+            cut_off = len(octets) - plain
+            if plain and cut_off < (LONGEST_PLAIN if at + len(octets) < end else 1):
+                yield PlainBlock(octets[:plain])
+                at += plain
+                continue
+            read, at, error = self._read_block(octets, at, end)
+            if read:
+                yield OddBlock(read)
+            if error is not None:
+                raise error
 
-
-_UTC_ELEMENT = 15
-"""Octets of a UTCTime with seconds."""
-
-
-def _other_entry(der: bytes, at: int, end: int) -> tuple[Entry, int]:
-    reader = Reader(der)
-    start, stop = reader.expect(SEQUENCE, at, end, f"the entry at octet {at}")
-    serial_begin, serial_end = reader.expect(INTEGER, start, stop, "an entry's serial")
-    serial = reader.integer(serial_begin, serial_end)
-    tag, time_begin, time_end = reader.element(serial_end, stop)
-    date = der[time_begin:time_end]
-    read_time(tag, date)
-    extensions: tuple[Extension, ...] | None = None
-    faults: tuple[str, ...] = ()
-    if time_end < stop:
-        extensions, faults = _entry_extensions(der[time_end:stop])
-    return Entry(serial, tag, date, extensions, (*reader.faults, *faults)), stop
-
-
-def _entry_extensions(der: bytes) -> tuple[tuple[Extension, ...], tuple[str, ...]]:
-    return _kept_extensions(der) if len(der) <= _MOST_KEPT else _read_extensions(der)
-
-
-def _verify_size(octets: int, what: str) -> None:
-    if octets > _MAX_PART:
-        raise DerError(f"{octets} octets in {what}, more than {_MAX_PART}")
-
-
-def _read_extensions(der: bytes) -> tuple[tuple[Extension, ...], tuple[str, ...]]:
-    _verify_size(len(der), "an entry's extensions")
-    reader = Reader(der)
-    begin, end = reader.whole(SEQUENCE, "an entry's extensions")
-    return read_extensions(reader, begin, end), tuple(reader.faults)
-
-
-_MOST_KEPT = 64
-_kept_extensions = lru_cache(maxsize=256)(_read_extensions)
+    def _read_block(
+        self, octets: bytes, begin: int, end: int
+    ) -> tuple[list[tuple[Entry, bytes]], int, DerError | None]:
+        """Return the entries that begin in the block, where the last ends, and what ended it."""
+        read: list[tuple[Entry, bytes]] = []
+        at, stop = begin, begin + len(octets)
+        try:
+            while at < stop:
+                found = short_entry(octets, at - begin)
+                if found is not None:
+                    entry, after = found[0], begin + found[1]
+                    der = octets[at - begin : found[1]]
+                else:
+                    entry, after = other_entry(self.source, at, end)
+                    der = self.source.read(at, after)
+                read.append((entry, der))
+                at = after
+        except DerError as error:
+            return read, at, error
+        return read, at, None
 
 
 def read_list(der: bytes) -> RevocationList:
-    """Return the list that the octets are.
+    """Return the list that the octets are; as ``open_list``."""
+    return open_list(BytesIO(der))
 
-    Raises ``InvalidInput`` (pki.crl.unreadable) where its structure cannot be followed; entries
-    are not looked at.
+
+def open_list(file: BinaryIO) -> RevocationList:
+    """Return the list in the seekable file, which is read as needed while it stays open.
+
+    Raises ``InvalidInput`` (pki.crl.unreadable) where its structure cannot be followed, entries
+    are not looked at; ``Unavailable`` where the file cannot be read.
     """
-    if len(der) > MAX_OCTETS:
+    source = _Source(file)
+    if len(source) > MAX_OCTETS:
         raise InvalidInput("pki.crl.size", f"a list has at most {MAX_OCTETS} octets")
     try:
-        return _read(der)
+        return _read(source)
     except DerError as error:
         raise InvalidInput("pki.crl.unreadable", f"this is no revocation list: {error}") from None
 
 
-def _read(der: bytes) -> RevocationList:
-    reader = Reader(der)
+def _read(source: _Source) -> RevocationList:
+    reader = Reader(source)
     begin, end = reader.whole(SEQUENCE, "the list")
     at, tbs_end = reader.expect(SEQUENCE, begin, end, "tbsCertList")
     _, algorithm_end = reader.expect(SEQUENCE, tbs_end, end, "signatureAlgorithm")
@@ -190,20 +243,20 @@ def _read(der: bytes) -> RevocationList:
     if signature_end != end:
         raise DerError("a list has more than three parts")
     version = 1
-    if der[at : at + 1] == b"\x02":
+    if source[at : at + 1] == b"\x02":
         number_begin, at = reader.expect(INTEGER, at, tbs_end, "the version")
         version = reader.integer(number_begin, at) + 1
         if version == 1:
             reader.fault("version v1 is encoded although only v2 may be")
     inside = at
     _, at = reader.expect(SEQUENCE, at, tbs_end, "signature")
-    signature_inside = der[inside:at]
+    signature_inside = source[inside:at]
     issuer_at = at
     _, at = reader.expect(SEQUENCE, at, tbs_end, "the issuer")
-    _verify_size(at - issuer_at, "the issuer")
-    issuer = read_name(der[issuer_at:at])
+    verify_size(at - issuer_at, "the issuer")
+    issuer = read_name(source[issuer_at:at])
     tag, time_begin, at = reader.element(at, tbs_end)
-    this_update = read_time(tag, der[time_begin:at])
+    this_update = read_time(tag, source[time_begin:at])
     next_update, bounds = None, None
     extensions: tuple[Extension, ...] = ()
     stage = 0
@@ -213,14 +266,14 @@ def _read(der: bytes) -> RevocationList:
             raise DerError(f"tbsCertList holds the tag {tag:02x} where it cannot stand")
         stage = number
         if number == 1:
-            next_update = read_time(tag, der[start:stop])
+            next_update = read_time(tag, source[start:stop])
         elif number == 2:
             bounds = (start, stop)
         else:
             list_begin, list_end = reader.expect(SEQUENCE, start, stop, "the extensions")
             if list_end != stop:
                 raise DerError("the extensions are more than one SEQUENCE")
-            _verify_size(stop - start, "the extensions")
+            verify_size(stop - start, "the extensions")
             extensions = read_extensions(reader, list_begin, list_end)
             if not extensions:
                 reader.fault("the list's extensions are an empty SEQUENCE")
@@ -231,8 +284,8 @@ def _read(der: bytes) -> RevocationList:
     for extension in extensions:
         by_oid.setdefault(extension.oid, extension)
     return RevocationList(
-        der,
-        der[begin:tbs_end],
+        source,
+        (begin, tbs_end),
         version,
         signature_inside,
         issuer,
@@ -240,7 +293,7 @@ def _read(der: bytes) -> RevocationList:
         next_update,
         bounds,
         extensions,
-        der[tbs_end:algorithm_end],
+        source[tbs_end:algorithm_end],
         signature,
         (*reader.faults, *issuer.faults),
         by_oid,

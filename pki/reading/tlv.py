@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Protocol, overload
 
 _MAX_FAULTS = 20
 _MAX_OID_OCTETS = 64
@@ -20,12 +21,22 @@ class DerError(ValueError):
     """The octets cannot be read; the text says why and where."""
 
 
+class Octets(Protocol):
+    """Octets by their places: ``bytes``, or what reads them from a file when asked."""
+
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, place: int, /) -> int: ...
+    @overload
+    def __getitem__(self, place: slice, /) -> bytes: ...
+
+
 class Reader:
     """Reads one run of octets; ``faults`` collects what is readable but not DER."""
 
     __slots__ = ("faults", "octets")
 
-    def __init__(self, octets: bytes) -> None:
+    def __init__(self, octets: Octets) -> None:
         self.octets = octets
         self.faults: list[str] = []
 

@@ -91,10 +91,11 @@ def _key(name: Name) -> bytes:
 def _ordered(found: Certificate | RevocationList, candidates: list[bytes]) -> list[Certificate]:
     authority = found.value(oids.AUTHORITY_KEY_IDENTIFIER)
     serial = authority.serial if authority is not None else None
+    own = found.der if isinstance(found, Certificate) else None
 
     def preference(one: Certificate) -> tuple[bool, bool, float]:
         end = one.not_after.moment
-        return one.serial != serial, one.der != found.der, -end.timestamp() if end else 0.0
+        return one.serial != serial, one.der != own, -end.timestamp() if end else 0.0
 
     return sorted(map(_read, candidates[:_MOST_TRIED]), key=preference)
 

@@ -73,13 +73,17 @@ class JudgedCertificate:
 
 @dataclass(frozen=True)
 class JudgedList:
-    """A list, and what it is judged by; ``certificates`` are those whose status it may give."""
+    """A list, and what it is judged by; ``certificates`` are those whose status it may give.
+
+    ``points``: URIs at which end entities' certificates of its issuer say that their list is.
+    """
 
     crl: RevocationList
     profile: CrlProfile | None
     issuer: Certificate | None = None
     certificates: tuple[Certificate, ...] = ()
     strict: bool = False
+    points: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True)

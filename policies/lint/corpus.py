@@ -1,7 +1,7 @@
 """Judging many objects together: each with its issuer, lists in their succession.
 
 First every object is shown to ``Corpus.add``, then each to ``Corpus.judge``; between the two only
-CA certificates, lists, and the serial and end of every certificate are kept.
+CA certificates, lists, and of every other certificate its serial, end and list's URI are kept.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pki.reading.values import Name
 from policies.lint.authorities import Authorities
 from policies.lint.catalogue import check_certificate, check_list, check_pair
 from policies.lint.check import JudgedCertificate, JudgedList, JudgedPair
-from policies.lint.hpki_lists import directory_points
+from policies.lint.hpki_lists import directory_points, uri_points
 from policies.lint.kinds import claimed_list_profile, claimed_profile, is_ca
 from policies.lint.words import hexadecimal, number, shown
 from policies.profiles import CertificateProfile, CrlProfile, Profiles
@@ -31,6 +31,7 @@ MOST_LIST_OCTETS = 512 * 1024 * 1024
 _OVERHEAD = 4096
 _LONGEST_SERIAL = 160
 _LONGEST_NAME = 240
+MOST_POINT_OCTETS = 16 * 1024 * 1024
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -70,6 +71,8 @@ class Corpus:
         self._first: dict[tuple[bytes, int], bytes] = {}
         self._ends: dict[bytes, dict[int, datetime]] = defaultdict(dict)
         self._twice: set[tuple[bytes, int]] = set()
+        self._points: dict[bytes, set[bytes]] = defaultdict(set)
+        self._points_octets = 0
 
     def add(self, source: str, found: Certificate | RevocationList) -> None:
         """Take note of an object; raises ``InvalidInput`` for more than can be kept."""
@@ -80,6 +83,8 @@ class Corpus:
             self._add_serial(found)
         if is_ca(found):
             self._authorities.add(found)
+        else:
+            self._add_points(found)
 
     def judge(self, source: str, found: Certificate | RevocationList) -> Verdict:
         """Return the verdict on one object, after all were added."""
@@ -114,7 +119,7 @@ class Corpus:
     def _add_list(self, source: str, found: RevocationList) -> None:
         if found.sha256 in self._list_digests:
             return
-        self._list_octets += len(found.der) + _OVERHEAD
+        self._list_octets += found.octets + _OVERHEAD
         if self._list_octets > MOST_LIST_OCTETS:
             raise InvalidInput(
                 "lint.corpus.lists",
@@ -134,12 +139,25 @@ class Corpus:
         elif end is not None and key not in self._twice:
             self._ends[key[0]][found.serial] = end
 
+    def _add_points(self, found: Certificate) -> None:
+        known = self._points[_digest(found.issuer)]
+        for uri in uri_points(found):
+            if uri not in known and self._points_octets <= MOST_POINT_OCTETS:
+                known.add(uri)
+                self._points_octets += len(uri) + _OVERHEAD
+
+    def _points_of(self, issuer: Name) -> frozenset[bytes]:
+        """Return the URIs that certificates of the issuer name, none where not all were kept."""
+        whole = self._points_octets <= MOST_POINT_OCTETS
+        return frozenset(self._points.get(_digest(issuer), ())) if whole else frozenset()
+
     def _judge_list(
         self, source: str, found: RevocationList, issuer: Certificate | None
     ) -> Verdict:
         profile = self._list_profile(found, issuer)
         issued = self._authorities.issued_by(found.issuer)
-        judged = JudgedList(found, profile, issuer, issued, self.options.strict)
+        points = self._points_of(found.issuer)
+        judged = JudgedList(found, profile, issuer, issued, self.options.strict, points)
         name = profile.id if profile is not None else None
         digest = issuer.sha256 if issuer is not None else None
         return Verdict(source, _label(found), name, check_list(judged), digest)

@@ -1,4 +1,4 @@
-"""The HPKI's rules for lists: H090 to H096, and the set of extensions."""
+"""The HPKI's rules for lists: H090 to H096, H099, and the set of extensions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from datetime import timedelta
 from pki import oids
 from pki.findings import Severity
 from pki.reading.certificate import Certificate
-from pki.reading.values import GeneralName, Name
+from pki.reading.extensions import Extension, IssuingDistributionPoint
+from pki.reading.values import URI, GeneralName, Name
 from policies.lint.check import Check, Found, JudgedList
 from policies.lint.rfc5280_lists import LIST_EXTENSIONS
 from policies.lint.survey import REASON_IS_CRITICAL, survey
@@ -98,26 +99,75 @@ def _reasons(judged: JudgedList) -> Found:
 
 
 def _root_point(judged: JudgedList) -> Found:
-    if judged.profile is None or judged.profile.issuing_distribution_point is None:
+    profile = judged.profile
+    if profile is None or profile.issuing_distribution_point is None or profile.shards is not None:
         return
     found = judged.crl.by_oid.get(oids.ISSUING_DISTRIBUTION_POINT)
-    if found is None:
-        yield "there is no issuingDistributionPoint"
-        return
-    if not found.critical:
-        yield "issuingDistributionPoint is not critical"
-    point = found.value
+    yield from _misplaced(found)
+    point = found.value if found is not None else None
     if point is None:
         return
     if not point.only_ca:
         yield "onlyContainsCACerts is not TRUE"
-    if point.indirect or point.some_reasons is not None:
-        yield "indirectCRL or onlySomeReasons stands in issuingDistributionPoint"
+    yield from _only_some(point)
     names: tuple[GeneralName, ...] = point.full_name or ()
     if len(names) != 1 or names[0].name is None:
         yield "issuingDistributionPoint is not one directoryName"
     else:
         yield from first_of(_unmatched(names[0].name, judged.certificates))
+
+
+def _misplaced(found: Extension | None) -> Iterator[str]:
+    if found is None:
+        yield "there is no issuingDistributionPoint"
+    elif not found.critical:
+        yield "issuingDistributionPoint is not critical"
+
+
+def _only_some(point: IssuingDistributionPoint) -> Iterator[str]:
+    if point.indirect or point.some_reasons is not None:
+        yield "indirectCRL or onlySomeReasons stands in issuingDistributionPoint"
+
+
+def _shard_point(judged: JudgedList) -> Found:
+    if judged.profile is None or judged.profile.shards is None:
+        return
+    found = judged.crl.by_oid.get(oids.ISSUING_DISTRIBUTION_POINT)
+    yield from _misplaced(found)
+    point = found.value if found is not None else None
+    if point is None:
+        return
+    if point.only_user or point.only_ca or point.only_attribute:
+        yield "an onlyContains flag is TRUE in issuingDistributionPoint"
+    yield from _only_some(point)
+    names: tuple[GeneralName, ...] = point.full_name or ()
+    if len(names) != 1 or names[0].kind != URI:
+        yield "issuingDistributionPoint is not one URI"
+    elif judged.points and names[0].octets not in judged.points:
+        yield from _unnamed(names[0].octets, judged.points)
+
+
+def _unnamed(uri: bytes, points: frozenset[bytes]) -> Found:
+    """Yield what certificates name instead: the same file elsewhere, or other lists only."""
+    file_name, text = _file_name(uri), uri.decode("latin-1")
+    elsewhere = sorted(one for one in points if _file_name(one) == file_name)
+    if not elsewhere:
+        yield Severity.INFO, f"no certificate of the CA here points to {shown(text)}"
+    for one in elsewhere[:1]:
+        other = shown(one.decode("latin-1"))
+        yield f"certificates of the CA point to {other}, not to {shown(text)}"
+
+
+def _file_name(uri: bytes) -> bytes:
+    return uri.rpartition(b"/")[2].lower()
+
+
+def uri_points(certificate: Certificate) -> Iterator[bytes]:
+    """Yield the URIs of the lists that the certificate points to."""
+    for point in certificate.value(oids.CRL_DISTRIBUTION_POINTS) or ():
+        for name in point.full_name or ():
+            if name.kind == URI:
+                yield name.octets
 
 
 def _unmatched(point: Name, certificates: tuple[Certificate, ...]) -> Iterator[str]:
@@ -247,6 +297,16 @@ CHECKS: tuple[Check[JudgedList], ...] = (
         "RFC 5280 5.1.2.6, profile 5.1",
         "READ",
         _not_empty,
+    ),
+    Check(
+        "H099",
+        Severity.ERROR,
+        "split sub CA CRL",
+        "One of the lists into which a sub CA's is split has a critical issuingDistributionPoint "
+        "of one URI and nothing else; certificates that name this file name that URI.",
+        "RFC 5280 5.2.5, 6.3.3",
+        "PROPOSAL",
+        _shard_point,
     ),
     Check(
         "P301",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import time, timedelta
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from pki import der, oids
 from pki.errors import Refused
@@ -100,10 +101,11 @@ def verify_signed(signed: Certificate | RevocationList, issuer: Certificate) -> 
         raise Refused("lint.key", "the issuer's key cannot be used here") from None
     try:
         if issuer.public_key.algorithm == oids.RSA_ENCRYPTION and isinstance(key, rsa.RSAPublicKey):
-            wanted = _RSA_HASHES[algorithm]
-            key.verify(signed.signature, signed.tbs_der, padding.PKCS1v15(), wanted)
+            digest, wanted = _digest(signed, _RSA_HASHES[algorithm])
+            key.verify(signed.signature, digest, padding.PKCS1v15(), wanted)
         elif isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(signed.signature, signed.tbs_der, ec.ECDSA(_EC_HASHES[algorithm]))
+            digest, wanted = _digest(signed, _EC_HASHES[algorithm])
+            key.verify(signed.signature, digest, ec.ECDSA(wanted))
         else:
             raise Refused("lint.key", "the issuer's key is neither RSA nor an elliptic curve")
     except KeyError:
@@ -112,6 +114,14 @@ def verify_signed(signed: Certificate | RevocationList, issuer: Certificate) -> 
         raise Refused("lint.key", "the issuer's key cannot be used here") from None
     except (InvalidSignature, ValueError):
         raise Refused("lint.signature", "it does not verify with the issuer's key") from None
+
+
+def _digest(
+    signed: Certificate | RevocationList, algorithm: hashes.HashAlgorithm
+) -> tuple[bytes, utils.Prehashed]:
+    if isinstance(signed, RevocationList):
+        return signed.tbs_digest(algorithm.name), utils.Prehashed(algorithm)
+    return hashlib.new(algorithm.name, signed.tbs_der).digest(), utils.Prehashed(algorithm)
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,7 @@ from pki import oids
 from pki.names import CA_COMMON_NAME
 from pki.reading.certificate import Certificate
 from pki.reading.crl import RevocationList
-from pki.reading.values import Name
+from pki.reading.values import URI, Name
 from policies.profiles import Profiles
 from policies.profiles.model import CertificateProfile, CrlProfile
 
@@ -92,9 +92,14 @@ def _names_own_key(certificate: Certificate) -> bool:
 
 
 def claimed_list_profile(crl: RevocationList, profiles: Profiles) -> CrlProfile | None:
-    """Return the list profile: a sub CA's by its issuer's CN, the root's by a CA-only point."""
-    if name_purpose(crl.issuer) is not None:
-        return profiles.crl("crl-sub-ca")
+    """Return the list profile: a sub CA's by its issuer's CN, the root's by a CA-only point.
+
+    A sub CA's list with a URI in its point is one of those into which that CA's is split.
+    """
     point = crl.value(oids.ISSUING_DISTRIBUTION_POINT)
-    named = point is not None and any(name.name is not None for name in point.full_name or ())
+    names = (point.full_name or ()) if point is not None else ()
+    if name_purpose(crl.issuer) is not None:
+        split = any(name.kind == URI for name in names)
+        return profiles.crl("crl-sub-ca-split" if split else "crl-sub-ca")
+    named = any(name.name is not None for name in names)
     return profiles.crl("crl-root") if named else None

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import lt
 from weakref import WeakKeyDictionary
 
 from pki import oids
 from pki.findings import Severity
 from pki.reading.crl import Entry, RevocationList
+from pki.reading.entries import PlainBlock, reason_extensions
 from pki.reading.extensions import Extension
-from pki.reading.tlv import GENERALIZED_TIME, DerError
-from pki.reading.values import Time
+from pki.reading.tlv import GENERALIZED_TIME, UTC_TIME, DerError
+from pki.reading.values import Time, read_time
 from policies.lint.check import Found
 from policies.lint.words import MOMENT, hexadecimal, shown
 
@@ -135,38 +138,77 @@ class _Surveyor:
         self.result = Survey()
         self._kinds: dict[int, _Kind] = {}
         self._sound_days: set[bytes] = set()
+        self._previous, self._ordered = 0, True
 
     def run(self) -> Survey:
         result = self.result
-        ordered = True
         try:
-            ordered = self._read()
+            for block in self.crl.blocks():
+                if not isinstance(block, PlainBlock) or not self._read_at_once(block):
+                    self._read(block.entries())
         except DerError as error:
             result.unreadable = str(error)
         for kind in self._kinds.values():
             self._fold(kind)
-        if not ordered:
+        if not self._ordered:
             result.too_many = result.count > MOST_UNORDERED
             if not result.too_many:
                 self._look_for_repeated()
         return result
 
-    def _read(self) -> bool:
-        """Look at every entry; say whether their serial numbers rise."""
+    def _read_at_once(self, block: PlainBlock) -> bool:
+        """Look at all entries together; say False, with nothing noted, if one is not sound."""
+        serials, days, reasons = block.columns()
+        if not self._previous < int.from_bytes(serials[0][1:], "big"):
+            return False
+        if not all(map(lt, serials, islice(serials, 1, None))):
+            return False
+        if not all(self._is_sound(day, block.octets) for day in days - self._sound_days):
+            return False
+        present = sorted(filter(reasons.__contains__, _REASONS), key=reasons.index)
+        known = {reason: reason_extensions(reason) for reason in present}
+        if len(self._kinds.keys() | {id(one) for one in known.values()}) > _MOST_KINDS:
+            return False
+        for reason, extensions in known.items():
+            kind = self._kinds.get(id(extensions)) or self._kind(extensions)
+            kind.count += reasons.count(reason)
+            at = -1
+            while len(kind.first) < MOST_TOLD and (at := reasons.find(reason, at + 1)) >= 0:
+                kind.first.append(int.from_bytes(serials[at][1:], "big"))
+        self.result.count += len(serials)
+        self._previous = int.from_bytes(serials[-1][1:], "big")
+        return True
+
+    def _is_sound(self, day: bytes, entries: bytes) -> bool:
+        """Say whether what was revoked on the day has a date, not later than thisUpdate.
+
+        The day of thisUpdate itself is looked for among the plain entries.
+        """
+        moment, faults = read_time(UTC_TIME, day + b"000000Z")[2:]
+        limit = self.crl.this_update.moment
+        if moment is None or faults:
+            return False
+        if limit is None or moment.date() < limit.date():
+            self._sound_days.add(day)
+            return True
+        clocks = re.findall(rb"\x17\x0d" + day + rb"([0-9]{6})Z", entries)
+        return moment.date() == limit.date() and max(clocks) <= f"{limit:%H%M%S}".encode()
+
+    def _read(self, entries: Iterable[Entry]) -> None:
+        """Look at every entry, and whether their serial numbers rise."""
         result, kinds, sound_days = self.result, self._kinds, self._sound_days
         plain_clock = _CLOCK.fullmatch
-        previous, ordered = 0, True
-        for entry in self.crl.entries():
+        for entry in entries:
             serial, _, date, extensions, faults = entry
             result.count += 1
-            if not previous < serial < SERIAL_BOUND:
-                ordered = ordered and serial > previous
+            if not self._previous < serial < SERIAL_BOUND:
+                self._ordered = self._ordered and serial > self._previous
                 self._serial(serial)
-            previous = serial
+            self._previous = serial
             if date[:6] not in sound_days or plain_clock(date, 6) is None:
                 self._date(entry)
             if extensions is not None:
-                kind = kinds.get(id(extensions)) or self._kind(entry, extensions)
+                kind = kinds.get(id(extensions)) or self._kind(extensions)
                 kind.count += 1
                 if kind.count <= MOST_TOLD:
                     kind.first.append(serial)
@@ -174,7 +216,6 @@ class _Surveyor:
                     self._fold(kind)
             if faults:
                 result.note("R301", serial, faults[0])
-        return ordered
 
     def _serial(self, serial: int) -> None:
         if serial < 1:
@@ -196,7 +237,7 @@ class _Surveyor:
         elif not revoked_at.faults and moment.date() < this_update.date():
             self._sound_days.add(entry.date[:6])
 
-    def _kind(self, entry: Entry, extensions: tuple[Extension, ...]) -> _Kind:
+    def _kind(self, extensions: tuple[Extension, ...]) -> _Kind:
         self.result.has_extensions = True
         breaches = list(self._breaches(extensions))
         reasons = [

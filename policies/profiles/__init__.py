@@ -16,20 +16,24 @@ from typing import Any, TypeVar
 from pki.errors import InvalidInput, NotFound, Unavailable
 from policies.grounds import grounds, reason_on_list
 from policies.profiles.model import (
+    MOST_SHARDS,
     CertificateProfile,
     CrlProfile,
     Holder,
     Level,
+    ListScope,
     Purpose,
 )
 from policies.profiles.rfc5280 import contradictions, list_contradictions
 from policies.schema import parse_toml, validate
 
 __all__ = [
+    "MOST_SHARDS",
     "CertificateProfile",
     "CrlProfile",
     "Holder",
     "Level",
+    "ListScope",
     "Profiles",
     "Purpose",
     "load_profiles",
@@ -200,9 +204,19 @@ def _verify_list_usable(name: str, profile: CrlProfile) -> None:
     fault = None
     if not validity.min_hours <= validity.hours <= validity.max_hours:
         fault = "validity.hours does not lie between min_hours and max_hours"
-    elif profile.rhythm.interval_hours >= validity.hours:
-        fault = "rhythm.interval_hours leaves no time before nextUpdate"
+    elif profile.rhythm.interval_hours + profile.rhythm.overlap_hours > validity.hours:
+        fault = "rhythm.interval_hours leaves less than overlap_hours before nextUpdate"
     elif not reasons <= set(profile.reasons.allowed):
         fault = "reasons.allowed lacks a reason that the grounds of revocation give"
+    elif sorted(profile.scopes) not in (["FULL"], ["RARL", "SARL"]):
+        fault = "scopes is FULL alone, or RARL and SARL"
+    elif profile.shards is not None and ListScope.FULL not in profile.scopes:
+        fault = "shards split lists of the scope FULL only"
+    elif (
+        ListScope.FULL in profile.scopes
+        and profile.shards is None
+        and profile.issuing_distribution_point is not None
+    ):
+        fault = "a list of all certificates has no issuing_distribution_point"
     if fault is not None:
         raise InvalidInput(_CODE, f"{name}: {fault}")

@@ -42,6 +42,14 @@ class Holder(StrEnum):
     SERVICE = "SERVICE"
 
 
+class ListScope(StrEnum):
+    """FULL list of a sub CA; the root's RARL (root itself) and SARL (subordinate CAs)."""
+
+    FULL = "FULL"
+    RARL = "RARL"
+    SARL = "SARL"
+
+
 class Rule(Strict):
     """A rule with its source and how firm it is."""
 
@@ -214,9 +222,13 @@ class ListValidityRule(Rule):
 
 
 class RhythmRule(Rule):
-    """Hours between two regular lists."""
+    """Hours between two regular lists, and what a list in force has left at the least.
+
+    ``overlap_hours`` before nextUpdate the next list is due, whatever the interval says.
+    """
 
     interval_hours: int = Field(ge=1)
+    overlap_hours: int = Field(ge=1)
 
 
 class ReasonRule(Rule):
@@ -227,7 +239,19 @@ class ReasonRule(Rule):
 
 
 class PointRule(ExtensionRule):
-    """The critical issuingDistributionPoint with the list's directory name (RARL, SARL)."""
+    """The critical issuingDistributionPoint: the list's directory name (RARL, SARL), or its URI."""
+
+
+MOST_SHARDS = 1024
+
+
+class ShardRule(Rule):
+    """Into how many lists a CA's is split.
+
+    The serial number modulo ``count``, when it is taken, says on which one a certificate stands.
+    """
+
+    count: int = Field(ge=2, le=MOST_SHARDS)
 
 
 class CrlProfile(Strict):
@@ -235,7 +259,7 @@ class CrlProfile(Strict):
 
     id: str
     version: str
-    scopes: tuple[Literal["FULL", "RARL", "SARL"], ...]
+    scopes: tuple[ListScope, ...]
     title_ja: str
     title_en: str
     validity: ListValidityRule
@@ -244,3 +268,4 @@ class CrlProfile(Strict):
     authority_key_identifier: AuthorityKeyRule
     crl_number: ExtensionRule
     issuing_distribution_point: PointRule | None = None
+    shards: ShardRule | None = None

@@ -79,9 +79,9 @@ def list_contradictions(profile: CrlProfile) -> Iterator[tuple[str, str]]:
     if profile.crl_number.critical or not profile.crl_number.required:
         yield "5.2.3", "crl_number must be there and not critical"
     point = profile.issuing_distribution_point
-    if point is not None and not point.critical:
-        yield "5.2.5", "issuing_distribution_point must be critical"
+    if point is not None and not (point.critical and point.required):
+        yield "5.2.5", "issuing_distribution_point must be there and critical"
     if not set(profile.reasons.allowed) <= {0, 1, 2, 3, 4, 5, 6, 8, 9, 10}:
         yield "5.3.1", "reasons.allowed has a code that is not defined"
-    if "FULL" not in profile.scopes and point is None:
+    if ("FULL" not in profile.scopes or profile.shards is not None) and point is None:
         yield "5.2.5", "a list of a part of the certificates needs issuing_distribution_point"

@@ -18,6 +18,7 @@ from ca.building import (
     wanted_of,
 )
 from ca.dossier import Content
+from ca.issuers import named_list
 from operators.exchange.register import Authority, from_base64
 from pki.errors import InvalidInput, Refused
 from pki.validity import start_of_day
@@ -67,7 +68,8 @@ class Judge:
         public_key = certificate.public_key()
         if not isinstance(public_key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
             return False
-        facts = issuer_facts(issuer, authority.cps_uri, authority.crl_uri, authority.hash)
+        crl_uri = named_list(authority.crl_uri, certificate)
+        facts = issuer_facts(issuer, authority.cps_uri, crl_uri, authority.hash)
         names, serial = authority.japanese_names, certificate.serial_number
         period = Period(certificate.not_valid_before_utc, certificate.not_valid_after_utc)
         wanted = wanted_of(content, public_key, serial, period, japanese_names=names)

@@ -33,6 +33,8 @@ LIBRARY_HOMES: Homes = {
     "textual": ("cli/",),
     "jinja2": ("reports/",),
     "weasyprint": ("reports/pdf.py",),
+    "waitress": ("crl/serving.py",),
+    "werkzeug": ("crl/serving.py",),
     "segno": ("reports/qr.py",),
     "PIL": ("ra/documents/formats.py",),
     "xlsxwriter": ("reports/",),

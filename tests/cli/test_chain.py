@@ -131,8 +131,9 @@ def test_lists_are_issued_and_then_published(story: Story, centre: Terminal) -> 
     assert [row["scope"] for row in published] == ["RARL", "SARL", "FULL", "FULL"]
     public = centre.site / "public"
     names = {path.name for path in public.iterdir()}
-    assert names == {
-        "root.cer", "sign.cer", "auth.cer", "rarl.crl", "sarl.crl", "sign.crl", "auth.crl",
+    assert names - {".lock"} == {
+        "root.cer", "sign.cer", "auth.cer", "root.p7c", "sign.p7c", "auth.p7c", "rarl.crl",
+        "sarl.crl", "sign.crl", "auth.crl", "fingerprints.txt", "index.html",
     }  # fmt: skip
     by_file = centre.run("crl", "show", public / "sign.crl", "--json").json
     assert by_file == centre.run("crl", "show", "sign", "--json").json
@@ -227,7 +228,7 @@ def test_files_of_a_site_are_for_its_owner_except_what_is_served(story: Story) -
         if path == served:
             assert mode == 0o755
         elif path.is_relative_to(served):
-            assert mode == 0o644, path
+            assert mode == (0o600 if path.name == ".lock" else 0o644), path
         else:
             assert mode == (0o700 if path.is_dir() else 0o600), path
 

@@ -11,6 +11,7 @@ import pytest
 from pki.reading.objects import objects_in
 from policies.lint.catalogue import catalogue, catalogue_markdown
 from tests.cli.terminal import HPKI, Terminal
+from tests.golden.lint.case import octets_of
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "lint" / "files"
 CHECKS = Path(__file__).parents[2] / "docs" / "checks.md"
@@ -89,7 +90,7 @@ def test_sarif(terminal: Terminal, tmp_path: Path) -> None:
 
 
 def test_stdin_der_and_pem(terminal: Terminal) -> None:
-    der = next(iter(objects_in(SOUND.read_bytes()))).der
+    der = octets_of(next(iter(objects_in(SOUND.read_bytes()))))
     for octets, count in ((der, 1), (SOUND.read_bytes(), 3)):
         done = subprocess.run(
             [HPKI, "lint", "-", "--json"],
@@ -106,7 +107,7 @@ def test_stdin_der_and_pem(terminal: Terminal) -> None:
 def test_a_chain_in_files_of_its_own(terminal: Terminal, tmp_path: Path) -> None:
     """The issuer is found among the files, whatever their order."""
     for number, one in enumerate(objects_in(golden("H082").read_bytes())):
-        tmp_path.joinpath(f"{number}.cer").write_bytes(one.der)
+        tmp_path.joinpath(f"{number}.cer").write_bytes(octets_of(one))
     alone = terminal.run("lint", tmp_path / "0.cer", "--json").json
     assert "H082" not in [finding["code"] for finding in alone[0]["findings"]]
     done = terminal.run("lint", tmp_path / "0.cer", tmp_path / "1.cer", "--json", status=3)
@@ -117,7 +118,7 @@ def test_a_folder(terminal: Terminal, tmp_path: Path) -> None:
     below = tmp_path / "certificates" / "2026"
     below.mkdir(parents=True)
     (below / "one.pem").write_bytes(SOUND.read_bytes())
-    (below / "two.CER").write_bytes(next(iter(objects_in(SOUND.read_bytes()))).der)
+    (below / "two.CER").write_bytes(octets_of(next(iter(objects_in(SOUND.read_bytes())))))
     (below / "README.txt").write_text("not looked at")
     found = terminal.run("lint", tmp_path / "certificates", "--json").json
     assert len(found) == 4
@@ -231,7 +232,7 @@ def test_bad_use(terminal: Terminal, tmp_path: Path) -> None:
 
 def test_control_characters_do_not_reach_the_terminal(terminal: Terminal, tmp_path: Path) -> None:
     """A foreign name cannot steer the reader's screen."""
-    der = next(iter(objects_in(SOUND.read_bytes()))).der
+    der = octets_of(next(iter(objects_in(SOUND.read_bytes()))))
     bent = der.replace(b"Hanako Demo", b"H\x1b[2J\r\nDemo", 1)
     assert bent != der
     (tmp_path / "bent.cer").write_bytes(bent)

@@ -47,13 +47,13 @@ subject = { organization = "DEMO Ministry", organizational_units = ["DEMO HPKI R
 id = "sign2"
 issuer = "root2"
 profile = "sub-ca-sign"
-crl_profile = "crl-sub-ca"
+crl_profile = "crl-sub-ca-split"
 key = "RSA-2048"
 validity_years = 20
 issues = ["ee-sign-short"]
 japanese_names = false
 cps_uri = "http://repository.test/cps/"
-crl_uri = "http://repository.test/sign2.crl"
+crl_uri = "http://repository.test/sign2-{shard}.crl"
 subject = { organization = "DEMO Centre", common_name = "HPKI-01-DEMO_Sign2-forNonRepudiation" }
 """
 
@@ -79,6 +79,8 @@ def test_an_own_profile_is_issued_by(own_centre: Terminal, openssl: str, tmp_pat
     site.run("ca", "ceremony", ceremony, *PEOPLE, "--yes")
     shown = site.run("ca", "show", "sign2", "--json").json
     assert (shown["issues"], shown["japanese_names"]) == (["ee-sign-short"], False)
+    assert (shown["crl_uri"], shown["shards"]) == ("http://repository.test/sign2-{shard}.crl", 8)
+    assert site.run("ca", "show", "root2", "--json").json["shards"] is None
     lines = application_rows(12).splitlines()
     (row,) = (line for line in lines if line.startswith("T2026-0007,"))
     (tmp_path / "more.csv").write_text(f"{lines[0]}\n{row}\n", "utf-8")
@@ -112,6 +114,7 @@ def test_an_own_profile_is_issued_by(own_centre: Terminal, openssl: str, tmp_pat
         capture_output=True,
         text=True,
     ).stdout
+    assert f"URI:http://repository.test/sign2-{int(serial, 16) % 8}.crl" in answer
     assert "Directory Attributes" not in answer
     assert "Subject Alternative Name" not in answer
     # without its profile the certificate is still shown, and says why its path is not judged

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from pki.reading.objects import objects_in
+from tests.golden.lint.case import octets_of
 from tests.golden.lint.tree import Node, parse
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "lint" / "files"
@@ -17,7 +18,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "lint" / "files"
 def specimens() -> list[bytes]:
     """The DER of every object of the sound golden files."""
     return [
-        one.der
+        octets_of(one)
         for path in sorted(GOLDEN.glob("sound-*.pem"))
         for one in objects_in(path.read_bytes())
     ]

@@ -11,13 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crl.records import Scope
 from pki.errors import InvalidInput
 from pki.findings import Finding
 from pki.reading.objects import objects_in
 from pki.reasons import Reason, entry_der
 from policies.lint.corpus import Corpus, Options
-from policies.profiles import shipped_profiles
+from policies.profiles import ListScope, shipped_profiles
 from tests.faults.mangling import mangled, nodes, specimens
 from tests.golden.lint import sound as twins
 from tests.golden.lint.tree import Node, parse
@@ -135,7 +134,7 @@ def test_a_long_list_is_judged_in_little_memory(count: int, megabytes: int) -> N
         entry_der(2**72 + number, now - timedelta(seconds=number), Reason.CESSATION_OF_OPERATION)
         for number in range(count)
     )
-    octets = twins.crl(twins.sub_ca("sign").first, Scope.FULL, 7, entries).encode()
+    octets = twins.crl(twins.sub_ca("sign").first, ListScope.FULL, 7, entries).encode()
     del entries
     corpus = fresh_corpus()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -20,6 +20,7 @@ import audit.records  # noqa: F401
 import ca.records  # noqa: F401
 import card_personalization.records  # noqa: F401
 import crl.records  # noqa: F401
+import crl.repository.records  # noqa: F401
 import operators.records  # noqa: F401
 import ra.casework.records  # noqa: F401
 import ra.handover.records  # noqa: F401
@@ -34,8 +35,15 @@ from card_personalization.layout import default_layout
 from card_personalization.station import Station
 from card_personalization.stock import Stock
 from card_personalization.virtual_card import make_rsa_key
+from crl.archive import Archive
 from crl.lists import Lists
-from crl.publishing import FolderPublisher
+from crl.publication import Publication
+from crl.publishing import FolderPublisher, Publisher
+from crl.records import RevocationList
+from crl.repository.contents import Contents
+from crl.repository.documents import Documents
+from crl.repository.repository import Repository
+from crl.rhythm import Rhythm
 from keys.backend import KeySpec, PrivateKey
 from keys.files import FileKeyBackend, make_private_key
 from operators.acts import (
@@ -79,6 +87,7 @@ from ra.examination import Examination
 from ra.intake import Intake
 from ra.online import Online
 from ra.revocation import RevocationDesk
+from reports.repository import repository_html
 from store.database import Store
 from store.migrate import upgrade
 
@@ -171,16 +180,9 @@ class Centre:
             self.store, self.trail, self.directory, self.issuance, clock, self.peers, self.ca_id
         )
         self.revocations = Revocations(self.trail, self.directory, self.profiles, clock)
-        self.public = FolderPublisher(self.folder / "public")
-        self.lists = Lists(
-            self.store,
-            self.trail,
-            self.keys,
-            self.profiles,
-            clock,
-            self.public,
-            self.authorities,
-        )
+        self.public = FolderPublisher("public", self.folder / "public")
+        self.archive = Archive(self.folder / "lists")
+        self.publish_to(self.public)
         self.registrar = Registrar(self.trail, self.directory, self.parameters, clock)
         self.intake = Intake(
             self.store, self.trail, self.directory, self.registrar, clock, os.urandom
@@ -230,6 +232,43 @@ class Centre:
             clock,
             os.urandom,
         )
+
+    def publish_to(self, *targets: Publisher) -> None:
+        """Let the lists go to these targets from now on."""
+        self.publication = Publication(
+            self.store,
+            self.trail,
+            self.authorities,
+            self.archive,
+            targets,
+            self.parameters,
+            self.trail.clock,
+        )
+        self.lists = Lists(
+            self.store,
+            self.trail,
+            self.directory,
+            self.keys,
+            self.profiles,
+            self.trail.clock,
+            self.archive,
+            self.authorities,
+            lambda: self.anchor_key,
+            self.publication.served,
+        )
+        self.rhythm = Rhythm(self.store, self.lists, self.publication, self.trail.clock)
+        documents = Documents(self.store, self.directory, self.folder / "repository")
+        self.repository = Repository(self.lists, documents, targets, self.page)
+
+    def page(self, contents: Contents) -> bytes:
+        return repository_html(contents, str(self.kind), "試験センター Test Centre")
+
+    def due(self) -> list[RevocationList]:
+        """Make and publish what is due, and return it; raise the first failure."""
+        done = self.rhythm.due("SYSTEM")
+        if done.failures:
+            raise done.failures[0]
+        return done.published
 
     def pass_time(self, **parts: float) -> None:
         self.now += timedelta(**parts)

@@ -14,13 +14,22 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from audit.canonical import canonical_json, digest
 from audit.chain import Head
 from ca.orders import approval
-from ca.records import Issuer, Order, Revocation, certificates_of_carrier
+from ca.records import (
+    Certificate,
+    Issuer,
+    ListEntry,
+    Order,
+    Revocation,
+    Series,
+    certificates_of_carrier,
+)
 from ca.revocation import living_certificates
 from operators import acts
 from operators.records import Statement
 from operators.statements import SignedStatement, Stand, make_statement
 from pki.errors import HpkiError, InvalidInput, Refused
 from pki.reasons import Reason, entry_der
+from policies.profiles import ListScope
 from policies.roles import Role
 from ra.revocation import Request
 from tests.flows.conftest import SITE_ID, Centre
@@ -172,6 +181,17 @@ def test_a_statement_counts_on_the_day_of_its_entry(empty_centre: Centre) -> Non
     assert empty_centre.trail.verify() == before
 
 
+def listed(row: Certificate, element: bytes, seq: int) -> ListEntry:
+    """An element of the sub CA's list, put in by hand."""
+    return ListEntry(
+        series=Series(row.issuer_id, ListScope.FULL).key,
+        serial=row.serial,
+        not_after=row.not_after,
+        seq=seq,
+        entry_der=element,
+    )
+
+
 def test_a_revocation_of_one_carrier_revokes_no_other(centre: Centre) -> None:
     """Neither a copied row, nor a certificate pointed to a card that was lawfully revoked."""
     lost, other = issue(centre, 1), issue(centre, 2)
@@ -181,7 +201,8 @@ def test_a_revocation_of_one_carrier_revokes_no_other(centre: Centre) -> None:
         kept = tx.get_one(Revocation, mine.id).model_dump()
         reason = Reason(kept["reason"]) if kept["reason"] is not None else None
         element = entry_der(int(theirs.serial, 16), kept["revoked_at"], reason)
-        tx.add(Revocation(**{**kept, "certificate_id": theirs.id, "entry_der": element}))
+        tx.add(Revocation(**{**kept, "certificate_id": theirs.id}))
+        tx.add(listed(theirs, element, kept["seq"]))
     refused(Refused, "ca.revoke.unsigned", lambda: centre.lists.issue("sign", "SYSTEM"))
     run(
         centre,
@@ -198,7 +219,7 @@ def test_a_revocation_of_one_carrier_revokes_no_other(centre: Centre) -> None:
 
 
 def test_a_revocation_that_nobody_signed_comes_onto_no_list(centre: Centre) -> None:
-    centre.lists.due("SYSTEM")
+    centre.due()
     carrier = issue(centre, 1)
     with centre.store.begin() as tx:
         for one in living_certificates(tx, carrier.id):
@@ -209,12 +230,12 @@ def test_a_revocation_that_nobody_signed_comes_onto_no_list(centre: Centre) -> N
                     ground="S02_CARD_LOST",
                     reason=reason,
                     revoked_at=centre.now,
-                    entry_der=entry_der(int(one.serial, 16), centre.now, reason),
                     statement_id="none",
                     request_id="none",
                     seq=1,
                 )
             )
+            tx.add(listed(one, entry_der(int(one.serial, 16), centre.now, reason), 1))
     refused(Refused, "ca.revoke.unsigned", lambda: centre.lists.issue("sign", "SYSTEM"))
     other = issue(centre, 2)
     revoke(centre, other)
@@ -229,31 +250,37 @@ def test_a_revocation_that_nobody_signed_comes_onto_no_list(centre: Centre) -> N
 @pytest.mark.parametrize(
     "cover",
     [
-        "UPDATE revocation_list SET list_der = NULL",
-        "UPDATE revocation_list SET list_der = NULL, state = 'NUMBERED'",
+        "DELETE FROM revocation",
+        "UPDATE revocation_list SET high_water_seq = 1000000",
+        "UPDATE revocation_list SET state = 'NUMBERED'",
         "UPDATE certificate SET not_after = '2020-01-01 00:00:00'",
     ],
 )
 def test_the_list_that_is_served_is_not_forgotten(centre: Centre, cover: str) -> None:
     revoke(centre, issue(centre, 1))
-    centre.lists.due("SYSTEM")
-    run(centre, "DELETE FROM revocation")
+    centre.due()
+    run(centre, "DELETE FROM list_entry")
     run(centre, cover)
+    refused(Refused, "crl.entry.vanished", lambda: centre.lists.issue("sign", "SYSTEM"))
+    for path in centre.archive.folder.iterdir():
+        path.unlink()
     refused(Refused, "crl.entry.vanished", lambda: centre.lists.issue("sign", "SYSTEM"))
     assert len(published(centre, "sign.crl")) == 1
 
 
 def test_a_revocation_gone_before_any_list_is_noticed(centre: Centre) -> None:
-    centre.lists.due("SYSTEM")
+    centre.due()
     revoke(centre, issue(centre, 1))
     run(centre, "DELETE FROM revocation")
+    refused(Refused, "crl.entry.changed", lambda: centre.lists.issue("sign", "SYSTEM"))
+    run(centre, "DELETE FROM list_entry")
     refused(Refused, "crl.entry.vanished", lambda: centre.lists.issue("sign", "SYSTEM"))
 
 
 def test_another_root_of_the_same_name_is_not_served(centre: Centre) -> None:
-    centre.lists.due("SYSTEM")
-    served = centre.public.current("root.cer")
-    assert served is not None
+    centre.due()
+    assert centre.repository.publish() == []
+    served = (centre.public.folder / "root.cer").read_bytes()
     real = x509.load_der_x509_certificate(served)
     key = rsa.generate_private_key(65537, 2048)
     builder = x509.CertificateBuilder(
@@ -267,9 +294,9 @@ def test_another_root_of_the_same_name_is_not_served(centre: Centre) -> None:
     forged = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
     with centre.store.begin() as tx:
         tx.get_one(Issuer, "root").certificate_der = forged
-    refused(Refused, "ca.issuer.changed", centre.lists.publish_certificates)
+    assert [one.code for one in centre.repository.publish()] == ["ca.issuer.changed"]
     refused(Refused, "ca.issuer.changed", lambda: centre.lists.issue("sign", "SYSTEM"))
-    assert centre.public.current("root.cer") == served
+    assert (centre.public.folder / "root.cer").read_bytes() == served
 
 
 def test_a_channel_is_a_word_and_no_place_for_values(centre: Centre) -> None:

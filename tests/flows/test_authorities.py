@@ -184,8 +184,8 @@ def test_consents_are_verified_once_a_process(
         return kept(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(type(centre.directory), "verify_kept", counted)
-    centre.lists.due("SYSTEM")
+    centre.due()
     assert len(calls) == 4
     centre.pass_time(days=3)
-    centre.lists.due("SYSTEM")
+    centre.due()
     assert len(calls) == 4

@@ -85,7 +85,7 @@ def made_moves(centre: Centre) -> list[tuple[str, str]]:
 def sound(centre: Centre) -> bool:
     """Whether rows and trail agree."""
     with centre.store.read() as tx:
-        return list(check_rows(tx)) == []
+        return list(check_rows(tx, centre.archive)) == []
 
 
 def examined(centre: Centre, *rows: Row) -> None:

@@ -125,7 +125,7 @@ def test_death_before_the_issue_ends_the_file_for_good(centre: Centre) -> None:
     with centre.store.read() as tx:
         assert lives(tx, REF) is False
         assert len(list(tx.exec(select(Order)))) == 1
-        assert {one.code for one in check_rows(tx)} == {"application.differs"}
+        assert {one.code for one in check_rows(tx, centre.archive)} == {"application.differs"}
 
 
 @pytest.mark.parametrize("name", ["shonin", "uketsuke"])

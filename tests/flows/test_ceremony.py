@@ -71,11 +71,11 @@ def test_ceremony_makes_the_hierarchy(centre: Centre) -> None:
     for name in ("root", "sign", "auth"):
         certificates[name].verify_directly_issued_by(certificates["root"])
     assert centre.trail.verify().seq > 0
-    rows = centre.lists.due("SYSTEM")
+    rows = centre.due()
     assert [(row.issuer_id, row.scope.value, row.number) for row in rows] == [
         ("root", "RARL", 1),
         ("root", "SARL", 2),
         ("auth", "FULL", 1),
         ("sign", "FULL", 1),
     ]
-    assert centre.lists.due("SYSTEM") == []
+    assert centre.due() == []

@@ -321,7 +321,7 @@ def test_a_withdrawn_file_with_all_that_was_written_into_it(centre: Centre) -> N
     assert service(centre).vault.strays([]) == ()
     verify_everything(centre)
     with centre.store.read() as tx:
-        assert list(check_rows(tx)) == []
+        assert list(check_rows(tx, centre.archive)) == []
 
 
 def test_the_registers_answers_stay_while_another_file_needs_them(centre: Centre) -> None:
@@ -374,7 +374,7 @@ def test_a_draft_whose_paper_never_came(centre: Centre) -> None:
     with centre.store.read() as tx:
         assert find_application(tx, REF).state is ApplicationState.RETURNED
         assert find_application(tx, "T2026-0002").state is ApplicationState.DRAFT
-        assert list(check_rows(tx)) == []
+        assert list(check_rows(tx, centre.archive)) == []
     (purged,) = (json.loads(one.body) for one in entries(centre, "APP.PURGE"))
     assert (purged["actor_id"], purged["detail"]) == ("SYSTEM", {"move": "DRAFT>RETURNED"})
     assert service(centre).purge() == ()

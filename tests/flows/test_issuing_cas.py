@@ -102,7 +102,7 @@ def test_organisations_are_certified_by_their_own_ca(empty_centre: Centre) -> No
     person = issue(centre, 2)
     assert {row.issuer_id for row in rows(centre, person).values()} == {"sign", "auth"}
     revoke(centre, carrier)
-    made_lists = centre.lists.due("SYSTEM")
+    made_lists = centre.due()
     assert {(row.issuer_id, row.entries) for row in made_lists} == {
         ("root", 0),
         ("sign", 0),

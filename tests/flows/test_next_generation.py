@@ -19,10 +19,11 @@ from card_personalization.hpki_card import CardState, HpkiCard
 from card_personalization.layout import Role, default_layout
 from card_personalization.transport import CardRemoved, EmbeddedTransport
 from card_personalization.virtual_card import VirtualCard
-from crl.checking import load_list, verify_list
+from crl.checking import verify_list
 from keys.backend import KeySpec, PrivateKey
 from pki import oids
 from pki.errors import Refused
+from pki.reading.crl import read_list
 from pki.signing import HashName
 from pki.validation import PathInputs, verify_path
 from policies.profiles import Profiles, Purpose, shipped_profiles
@@ -137,7 +138,7 @@ def test_a_card_holds_rsa_3072(centre: Centre) -> None:
         Role.AUTH: ("auth-ng", "ee-auth-ng", oids.SHA384_WITH_RSA),
     }
     centre.pass_time(minutes=1)
-    centre.lists.due("SYSTEM")
+    centre.due()
     for stored in certificates_on(centre, card):
         role = Role(str(stored.usage))
         issuer_id, profile_id, algorithm = wanted[role]
@@ -154,7 +155,7 @@ def test_a_card_holds_rsa_3072(centre: Centre) -> None:
 def test_request_files_hold_p_256(centre: Centre) -> None:
     carrier = issue_file(centre, 1)
     centre.pass_time(minutes=1)
-    centre.lists.due("SYSTEM")
+    centre.due()
     found = {usage: one.profile.partition("@")[0] for usage, one in rows(centre, carrier).items()}
     assert found == {SIGN: "ee-sign-remote-ng", AUTH: "ee-auth-ng"}
     for purpose, ca in ((SIGN, "sign-ng"), (AUTH, "auth-ng")):
@@ -195,20 +196,21 @@ def test_lists_of_p_384_and_rsa_4096(centre: Centre) -> None:
     carrier = issue_file(centre, 1)
     serials = {one.issuer_id: int(one.serial, 16) for one in rows(centre, carrier).values()}
     made = certificate(centre, carrier, SIGN)
-    centre.lists.due("SYSTEM")
+    centre.due()
     centre.pass_time(minutes=1)
     assert path_fault(centre, made, "sign-ng", "ee-sign-ng") is None
     revoke(centre, carrier)
-    listed = centre.lists.due("SYSTEM")
+    listed = centre.due()
     assert [(one.issuer_id, one.entries) for one in listed] == [("auth-ng", 1), ("sign-ng", 1)]
     for one in listed:
-        parsed = load_list(one.list_der or b"")
+        octets = centre.archive.list_path(one).read_bytes()
+        parsed, read = x509.load_der_x509_crl(octets), read_list(octets)
         issuer = authority(centre, one.issuer_id)
-        verify_list(parsed, issuer, SHA384)
+        verify_list(read, issuer, SHA384)
         refused(
             Refused,
             "crl.signature",
-            lambda p=parsed, i=issuer: verify_list(p, i, "SHA-256"),  # type: ignore[misc]
+            lambda p=read, i=issuer: verify_list(p, i, "SHA-256"),  # type: ignore[misc]
         )
         assert [entry.serial_number for entry in parsed] == [serials[one.issuer_id]]
         wanted = oids.SHA384_WITH_RSA if one.issuer_id == "auth-ng" else oids.ECDSA_WITH_SHA384
@@ -355,7 +357,7 @@ def test_both_generations_on_one_site(moulds: Moulds, tmp_path: Path) -> None:
         before.id: {(SIGN, "sign"), (AUTH, "auth")},
         after.id: {(SIGN, "sign-ng"), (AUTH, "auth-ng")},
     }
-    made = centre.lists.due("SYSTEM")
+    made = centre.due()
     assert len(made) == 8
     assert {one.issuer_id for one in made} == {
         "root", "sign", "auth", "root-ng", "sign-ng", "auth-ng",

@@ -379,7 +379,7 @@ class Judge:
 
 def judge(centre: Centre, folder: Path) -> Judge:
     """The judge, who knows the lists as they are now."""
-    centre.lists.due("SYSTEM")
+    centre.due()
     with centre.store.read() as tx:
         cas = [one.certificate_der or b"" for one in issuers(tx)]
     lists = [path.read_bytes() for path in (centre.folder / "public").glob("*.crl")]

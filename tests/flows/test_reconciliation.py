@@ -44,7 +44,7 @@ NOVEMBER = (date(2026, 11, 1), date(2026, 11, 30))
 
 def differences(centre: Centre) -> list[Difference]:
     with centre.store.read() as tx:
-        return list(check_rows(tx))
+        return list(check_rows(tx, centre.archive))
 
 
 def found(centre: Centre) -> set[tuple[str, bool]]:
@@ -61,7 +61,7 @@ def busy(centre: Centre) -> Centre:
     take_in(centre, row(4), row(5))
     reject(centre, row(4)["application_ref"])
     revoke_card(centre, cards[1], LETTER, "hakko")
-    centre.lists.due("SYSTEM")
+    centre.due()
     centre.lists.issue("sign", "SYSTEM")
     return centre
 
@@ -222,6 +222,7 @@ def kept(centre: Centre) -> Callable[[], None]:
         "statement",
         "application",
         "revocation",
+        "list_delivery",
         "revocation_list",
         "trail_entry",
     )
@@ -229,7 +230,7 @@ def kept(centre: Centre) -> Callable[[], None]:
         "certificate": "id, spki_sha256, not_after, state, issued_seq",
         "issue_order": "id, dossier, statement_ids, accepted_seq",
     }
-    whole = ("statement", "revocation", "revocation_list")
+    whole = ("statement", "revocation", "list_delivery", "revocation_list")
     copied = {**dict.fromkeys(tables, "*"), **columns}
     change(
         centre,
@@ -246,11 +247,8 @@ def kept(centre: Centre) -> Callable[[], None]:
             "trail_entry": "seq, body",
         }
         statements = []
-        for table in whole:
-            statements += [
-                f"DELETE FROM {table}",
-                f"INSERT INTO {table} SELECT * FROM kept_{table}",
-            ]
+        statements += [f"DELETE FROM {table}" for table in whole]
+        statements += [f"INSERT INTO {one} SELECT * FROM kept_{one}" for one in reversed(whole)]
         for table, some in parts.items():
             key, *names = some.split(", ")
             sets = ", ".join(

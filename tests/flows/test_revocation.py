@@ -10,14 +10,14 @@ from asn1crypto import crl as asn1_crl
 
 from ca import records
 from ca.carriers import card_carrier
-from ca.records import Carrier, CertificateState
+from ca.records import Carrier, CertificateState, Series, list_entry
 from ca.revocation import RevocationOrder, living_certificates
 from keys.backend import KeySpec, PrivateKey
 from operators.statements import Signer
 from pki.errors import Conflict, NotFound, Refused
 from pki.reasons import Reason, entry_der
 from policies.grounds import ground
-from policies.profiles import Purpose
+from policies.profiles import ListScope, Purpose
 from tests.flows.conftest import Centre
 from tests.flows.issuing import (
     accept,
@@ -71,8 +71,13 @@ def test_both_certificates_are_revoked_by_two_people(centre: Centre) -> None:
         assert revocation.ground == "S02_CARD_LOST"
         assert revocation.reason == Reason.CESSATION_OF_OPERATION
         assert revocation.revoked_at == centre.now
-        assert revocation.entry_der == entry_der(serial, centre.now, Reason.CESSATION_OF_OPERATION)
-        parsed = asn1_crl.RevokedCertificate.load(revocation.entry_der, strict=True)
+        row = stored[revocation.certificate_id]
+        with centre.store.read() as tx:
+            listed = list_entry(tx, Series(row.issuer_id, ListScope.FULL), row.serial)
+        assert listed is not None
+        assert (listed.not_after, listed.seq) == (row.not_after, revocation.seq)
+        assert listed.entry_der == entry_der(serial, centre.now, Reason.CESSATION_OF_OPERATION)
+        parsed = asn1_crl.RevokedCertificate.load(listed.entry_der, strict=True)
         assert parsed["user_certificate"].native == serial
         assert parsed["crl_entry_extensions"][0]["extn_value"].native == "cessation_of_operation"
         assert revocation.crl_number is None
@@ -188,7 +193,7 @@ def test_a_reserved_row_counts_as_possibly_issued(centre: Centre) -> None:
     }
     revoke(centre, carrier, "C12_CARD_SCRAPPED")
     assert len(revocations(centre, carrier)) == 2
-    made = {(row.issuer_id, row.entries) for row in centre.lists.due("SYSTEM")}
+    made = {(row.issuer_id, row.entries) for row in centre.due()}
     assert ("auth", 1) in made
     assert ("sign", 1) in made
 

@@ -165,7 +165,14 @@ def ask_pkilint(files: Iterable[Golden], said: Said | None = None) -> Said:
         except SubstrateDecodingFailedError:
             codes[UNREADABLE] = Severity.ERROR
             continue
-        for result in validators[one.is_list].validate(document.root):
+        try:
+            results = list(validators[one.is_list].validate(document.root))
+        except BaseException as error:  # noqa: BLE001 - its Rust part panics past Exception
+            if type(error).__name__ != "PanicException":
+                raise
+            codes[UNREADABLE] = Severity.ERROR
+            continue
+        for result in results:
             for found in (described.finding for described in result.finding_descriptions):
                 if found.severity <= GRAVE:
                     codes[_short(found.code)] = LEVELS[found.severity.name]

@@ -88,8 +88,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
     )
     revoke(centre, revoked)
     centre.pass_time(minutes=10)
-    centre.lists.due("SYSTEM")
-    centre.lists.publish_certificates()
+    centre.due()
+    assert centre.repository.publish() == []
     _write(centre, folder, {"good": good, "revoked": revoked, "plain": plain})
     yield Published(folder, int(now.timestamp()))
     store.close()

@@ -58,7 +58,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
     }
     revoke(centre, carriers["revoked"])
     centre.pass_time(minutes=10)
-    centre.lists.due("SYSTEM")
+    centre.due()
     _write(centre, folder, carriers)
     yield Published(folder, int(now.timestamp()))
     store.close()

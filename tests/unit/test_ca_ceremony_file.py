@@ -65,6 +65,7 @@ def test_the_examples_are_sound(name: str) -> None:
     assert all(one.issues for one in script.ca[1:])
 
 
+SPLIT = changed('"crl-sub-ca"', '"crl-sub-ca-split"').replace("/sign.crl", "/sign-{shard}.crl")
 SIGN_ISSUES = 'id = "sign"\nissues = '
 FAULTS = {
     "nothing": ('title = "x"\nversion = "1"\nplace = "x"\nca = []', "names no CA"),
@@ -104,6 +105,31 @@ FAULTS = {
         FLOWS + sub_ca("sign2", "sub-ca-sign", "forNonRepudiation"),
         "sign2: issues ee-sign, and so does sign",
     ),
+    "shards-in-a-whole-list": (
+        changed("/sign.crl", "/sign-{shard}.crl"),
+        "sign: crl_uri has {shard}, but crl-sub-ca does not split the list",
+    ),
+    **{
+        f"split-{name}": (
+            SPLIT.replace("/sign-{shard}.crl", uri),
+            "sign: the file's name in crl_uri must hold {shard} once, as for crl-sub-ca-split",
+        )
+        for name, uri in {
+            "without": "/sign.crl",
+            "twice": "/{shard}-{shard}.crl",
+            "folder": "/{shard}/sign.crl",
+            "both": "/{shard}/sign-{shard}.crl",
+            "query": "/sign.crl?part={shard}",
+        }.items()
+    },
+    "split-root": (
+        changed('"crl-root"', '"crl-sub-ca-split"').replace("/sarl", "/sarl-{shard}"),
+        "root: the list of a CA that issues to no holders is not split",
+    ),
+    "below-split": (
+        SPLIT.replace('id = "auth"\nissuer = "root"', 'id = "auth"\nissuer = "sign"'),
+        "auth: its issuer sign has a split list, on which no CA stands",
+    ),
     "another-holder": (
         changed('id = "auth"', 'id = "auth"\nissues = ["ee-auth-org"]'),
         "belongs below a CA named HPKI-…-forAuthentication-forOrganization",
@@ -133,6 +159,23 @@ def test_an_unknown_profile_is_not_found(text: str) -> None:
     with pytest.raises(NotFound) as refusal:
         load(text)
     assert refusal.value.code == "policies.profile.unknown"
+
+
+def test_a_split_list_has_a_uri_with_its_part() -> None:
+    found = load(SPLIT).ca[1]
+    assert (found.crl_profile, found.crl_uri) == (
+        "crl-sub-ca-split",
+        "http://repository.test/sign-{shard}.crl",
+    )
+
+
+def test_a_split_list_needs_certificates_that_name_it(tmp_path: Path) -> None:
+    own = OWN.format(base="ee-sign", more='omit = ["distribution_points"]')
+    reference = shipped_profiles().certificate("ee-sign").reference
+    (tmp_path / "own.toml").write_text(own.replace('"ee-sign"', f'"{reference}"'), encoding="utf-8")
+    text = SPLIT.replace('id = "sign"', f'{SIGN_ISSUES}["own"]')
+    with pytest.raises(InvalidInput, match="issues own, which names no part of the split list"):
+        load(text, load_profiles(tmp_path))
 
 
 OWN = """

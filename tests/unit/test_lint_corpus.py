@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 
-from crl.records import Scope
 from pki import oids
 from pki.errors import InvalidInput
 from pki.findings import Severity
@@ -22,7 +21,7 @@ from policies.lint.check import JudgedCertificate, JudgedList, JudgedPair
 from policies.lint.corpus import Corpus, Options, Verdict
 from policies.lint.issuer import signature_findings
 from policies.lint.survey import survey
-from policies.profiles import shipped_profiles
+from policies.profiles import ListScope, shipped_profiles
 from tests.golden.lint.case import Draft
 from tests.golden.lint.shapes import begins, ends, rdn, time
 from tests.golden.lint.sound import ENTRIES, NOW, SOUND, crl, person, root, sub_ca
@@ -213,8 +212,8 @@ def pair(
     """Two lists of the signing CA, so long after each other."""
     issuer = sub_ca("sign").first
     return (
-        crl(issuer, Scope.FULL, 40, older, NOW - step),
-        crl(issuer, Scope.FULL, 41, newer, NOW),
+        crl(issuer, ListScope.FULL, 40, older, NOW - step),
+        crl(issuer, ListScope.FULL, 41, newer, NOW),
     )
 
 
@@ -229,7 +228,7 @@ def found_between(pair_: JudgedPair) -> list[str]:
 
 def test_lists_are_compared_by_their_numbers_however_shown() -> None:
     older, newer = pair(ENTRIES, ENTRIES[1:])
-    oldest = crl(sub_ca("sign").first, Scope.FULL, 39, ENTRIES[:1], NOW - timedelta(hours=48))
+    oldest = crl(sub_ca("sign").first, ListScope.FULL, 39, ENTRIES[:1], NOW - timedelta(hours=48))
     corpus = corpus_of(newer, oldest, older, newer, oldest)
     verdicts = list(corpus.pairs())
     assert [one.what.partition(" of")[0] for one in verdicts] == ["list 39", "list 40"]
@@ -353,7 +352,7 @@ def test_every_certificate_below_the_root_is_asked_for_the_list() -> None:
 
 
 def test_the_lists_of_one_root_are_two_series() -> None:
-    drafts = [crl(root(), scope, 43) for scope in (Scope.RARL, Scope.SARL)]
+    drafts = [crl(root(), scope, 43) for scope in (ListScope.RARL, ListScope.SARL)]
     assert list(corpus_of(*drafts).pairs()) == []
 
 

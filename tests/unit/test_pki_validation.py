@@ -10,13 +10,12 @@ from asn1crypto import x509 as asn1
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from crl.building import to_be_signed
-from crl.records import Scope
 from pki.errors import InvalidInput, Refused
 from pki.reasons import Reason, entry_der
 from pki.signing import assemble, sign
 from pki.validation import PathInputs, verify_path
-from policies.profiles import Purpose
+from policies.profiles import ListScope, Purpose
+from tests.golden.listing import to_be_signed
 from tests.golden.test_certificates import CONTENT, person, root, sub_ca
 from tests.golden.test_lists import facts
 from tests.golden.vectors import NOW, private_key
@@ -24,17 +23,17 @@ from tests.golden.vectors import NOW, private_key
 POLICY = "1.2.392.100495.1.5.1.1.0.1"
 
 
-def signed_list(issuer: x509.Certificate, key: str, scope: Scope, *entries: bytes) -> bytes:
-    body = to_be_signed(facts(issuer, scope, 1, *entries))
+def signed_list(issuer: x509.Certificate, key: str, scope: ListScope, *entries: bytes) -> bytes:
+    body = to_be_signed(facts(issuer, scope, 1), *entries)
     signer = private_key(key)
     return assemble(body, signer.public_key(), sign(signer, body, "SHA-256"), "SHA-256")
 
 
 def inputs(*entries: bytes, policy: str = POLICY) -> PathInputs:
     lists = [
-        signed_list(root(), "root", Scope.RARL),
-        signed_list(root(), "root", Scope.SARL),
-        signed_list(sub_ca(), "sub", Scope.FULL, *entries),
+        signed_list(root(), "root", ListScope.RARL),
+        signed_list(root(), "root", ListScope.SARL),
+        signed_list(sub_ca(), "sub", ListScope.FULL, *entries),
     ]
     der = Encoding.DER
     return PathInputs(

@@ -140,6 +140,18 @@ def test_root_and_lists() -> None:
     root = shipped.certificate("root")
     assert (root.level, root.purpose, root.certificate_policies) == (Level.ROOT, None, None)
     assert shipped.crl("crl-root").scopes == ("RARL", "SARL")
+    split = shipped.crl("crl-sub-ca-split")
+    assert (split.scopes, split.shards and split.shards.count) == (("FULL",), 8)
+    assert (
+        shipped.crl("crl-sub-ca").model_copy(
+            update={
+                name: getattr(split, name)
+                for name in ("id", "title_ja", "title_en", "crl_number", "shards")
+            }
+            | {"issuing_distribution_point": split.issuing_distribution_point}
+        )
+        == split
+    )
     validity = shipped.crl("crl-sub-ca").validity
     assert (validity.min_hours, validity.hours, validity.max_hours) == (48, 96, 96)
 
@@ -204,6 +216,7 @@ def extension(name: str, rule: str) -> str:
     return f"[{name}]\n{rule}\nsource = 'ours'\nfirm = 'PROPOSAL'\n"
 
 
+SHARDS = "[shards]\ncount = 4\nsource = 'ours'\nfirm = 'PROPOSAL'\n"
 CA_USAGE = 'critical = true\nbits = ["digitalSignature"]'
 CONTRADICTIONS = {
     "aki-critical": ("4.2.1.1", derived(
@@ -252,6 +265,12 @@ CONTRADICTIONS = {
     "list-point": ("5.2.5", whole("crl-root", {"critical = true": "critical = false"})),
     "list-reason": ("5.3.1", whole("crl-sub-ca", {"[1, 3, 4, 5, 9]": "[1, 3, 4, 5, 7, 9]"})),
     "list-scope": ("5.2.5", whole("crl-sub-ca", {'["FULL"]': '["SARL"]'})),
+    "shards-without-point": ("5.2.5", whole("crl-sub-ca", {
+        "[crl_number]": f"{SHARDS}\n[crl_number]"})),
+    "shard-point-not-critical": ("5.2.5", whole("crl-sub-ca-split", {
+        "critical = true": "critical = false"})),
+    "shard-point-optional": ("5.2.5", whole("crl-sub-ca-split", {
+        "critical = true": "critical = true\nrequired = false"})),
 }  # fmt: skip
 
 
@@ -269,6 +288,9 @@ def table(name: str, *lines: str) -> str:
     return "\n".join((f"[{name}]", *lines, "source = 'ours'", "firm = 'PROPOSAL'"))
 
 
+SHIPPED_SHARDS = "".join(
+    (FOLDER / "crl-sub-ca-split.toml").read_text(encoding="utf-8").partition("[shards]")[1:]
+).partition("[validity]")[0]
 UNUSABLE = {
     "unknown-key": (derived("ee-sign", "colour = 1"), "unknown key colour"),
     "unknown-inner-key": (
@@ -328,8 +350,26 @@ UNUSABLE = {
     "list-too-short": (whole("crl-sub-ca", {"min_hours = 48": "min_hours = 97"}), "min_hours and"),
     "list-late": (
         whole("crl-sub-ca", {"interval_hours = 24": "interval_hours = 96"}),
-        "no time before nextUpdate",
+        "leaves less than overlap_hours",
     ),
+    "shards-of-a-root": (
+        whole("crl-sub-ca-split", {'["FULL"]': '["RARL", "SARL"]'}),
+        "shards split lists of the scope FULL only",
+    ),
+    "point-without-shards": (
+        whole("crl-sub-ca-split", {SHIPPED_SHARDS: ""}),
+        "a list of all certificates has no issuing_distribution_point",
+    ),
+    "list-of-two-kinds": (
+        whole("crl-root", {'["RARL", "SARL"]': '["FULL", "RARL", "SARL"]'}),
+        "scopes is FULL alone, or RARL and SARL",
+    ),
+    "list-of-no-kind": (
+        whole("crl-root", {'["RARL", "SARL"]': "[]"}),
+        "scopes is FULL alone, or RARL and SARL",
+    ),
+    "one-shard": (whole("crl-sub-ca-split", {"count = 8": "count = 1"}), "shards.count: Input"),
+    "many-shards": (whole("crl-sub-ca-split", {"count = 8": "count = 1025"}), "shards.count"),
     "list-reasons": (
         whole("crl-sub-ca", {"[1, 3, 4, 5, 9]": "[1, 3, 4, 9]"}),
         "reasons.allowed lacks",

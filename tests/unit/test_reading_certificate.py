@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -280,7 +281,7 @@ def test_real_lists(file: str) -> None:
     assert ours.next_update is not None
     assert theirs.next_update_utc is not None
     assert same_time(ours.next_update, theirs.next_update_utc)
-    assert ours.tbs_der == theirs.tbs_certlist_bytes
+    assert ours.tbs_digest("sha256") == hashlib.sha256(theirs.tbs_certlist_bytes).digest()
     assert ours.signature == theirs.signature
     assert extensions_of(ours.extensions) == [
         (one.oid.dotted_string, one.critical, as_ours(one.value), None, ())

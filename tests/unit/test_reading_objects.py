@@ -11,10 +11,11 @@ import pytest
 
 from pki.errors import InvalidInput
 from pki.reading.certificate import Certificate
-from pki.reading.crl import Entry, RevocationList, _other_entry, read_list
+from pki.reading.crl import Entry, RevocationList, read_list
+from pki.reading.entries import other_entry
 from pki.reading.objects import objects_in
 from pki.reading.tlv import DerError
-from tests.golden.lint.case import Draft
+from tests.golden.lint.case import Draft, octets_of
 from tests.golden.lint.cases_certificate import as_written
 from tests.golden.lint.shapes import rdn
 from tests.golden.lint.sound import sound_octets
@@ -46,25 +47,25 @@ def test_der_is_a_certificate_or_a_list() -> None:
     (crl,) = objects_in(LIST)
     assert isinstance(certificate, Certificate)
     assert isinstance(crl, RevocationList)
-    assert (certificate.der, crl.der) == (CERTIFICATE, LIST)
+    assert (certificate.der, octets_of(crl)) == (CERTIFICATE, LIST)
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r", b"\n \t"])
 def test_pem_with_text_around(end: bytes) -> None:
     octets = b"issuer: x" + end + pem(CERTIFICATE, end=end) + b"- and -----" + end
     octets += pem(LIST, "X509 CRL", end) + b"the end"
-    assert [one.der for one in objects_in(octets)] == [CERTIFICATE, LIST]
+    assert [octets_of(one) for one in objects_in(octets)] == [CERTIFICATE, LIST]
 
 
 def test_pem_without_a_last_line_end() -> None:
-    assert [one.der for one in objects_in(pem(CERTIFICATE)[:-1])] == [CERTIFICATE]
+    assert [octets_of(one) for one in objects_in(pem(CERTIFICATE)[:-1])] == [CERTIFICATE]
 
 
 def test_der_with_the_words_of_pem_in_it_is_der() -> None:
     inside = b"-----BEGIN CERTIFICATE-----"
     assert inside in (octets := CERTIFICATE[:-40] + inside + CERTIFICATE[-13:])
     (found,) = objects_in(octets)
-    assert found.der == octets
+    assert octets_of(found) == octets
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def slowly(crl: RevocationList) -> Iterator[Entry]:
     """The entries by the reader for every form."""
     at, end = crl.entries_bounds or (0, 0)
     while at < end:
-        entry, at = _other_entry(crl.der, at, end)
+        entry, at = other_entry(crl.source, at, end)
         yield entry
 
 

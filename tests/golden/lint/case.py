@@ -10,6 +10,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from pki.reading.certificate import Certificate
+from pki.reading.crl import RevocationList
 from tests.golden.lint.tree import Node, boolean, node, oid, parse, sequence
 
 KEYS = Path(__file__).parent / "keys"
@@ -24,6 +26,11 @@ def private_key(name: str) -> PrivateKey:
     key = serialization.load_pem_private_key((KEYS / f"{name}.pem").read_bytes(), None)
     assert isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
     return key
+
+
+def octets_of(found: Certificate | RevocationList) -> bytes:
+    """Return the octets of what was read, trailing ones too."""
+    return found.der if isinstance(found, Certificate) else found.source.read(0, found.octets)
 
 
 class Draft:

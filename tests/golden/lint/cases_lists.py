@@ -229,7 +229,7 @@ def list_that_nobody_points_to(scene: Scene) -> None:
     _rename(scene, 4, rdn(oids.COMMON_NAME, "XARL"))
 
 
-# H094, H095, P301, H096
+# H094, H095, P301, H096; H099
 
 
 @case("H094", "WARNING", "list")
@@ -242,6 +242,66 @@ def sub_ca_list_with_point(scene: Scene) -> None:
 def sub_ca_list_with_point_by_us(scene: Scene) -> None:
     """As before, judged as this centre judges itself."""
     sub_ca_list_with_point(scene)
+
+
+# H099
+
+
+def _shard_point(scene: Scene, *flags: Node) -> Node:
+    value = scene.first.value(POINT)
+    value.children.extend(flags)
+    scene.first.put(POINT, value)
+    return value
+
+
+@case("H099", "ERROR", "list-split")
+def shard_point_not_critical(scene: Scene) -> None:
+    """issuingDistributionPoint of a split list is not critical."""
+    scene.first.critical(POINT, False)
+
+
+@case("H099", "ERROR", "list-split")
+def shard_point_for_end_entities(scene: Scene) -> None:
+    """onlyContainsUserCerts is TRUE in issuingDistributionPoint of a split list."""
+    _shard_point(scene, Node(0x81, b"\xff"))
+
+
+@case("H099", "ERROR", "list-split")
+def shard_point_for_some_reasons(scene: Scene) -> None:
+    """onlySomeReasons stands in issuingDistributionPoint of a split list."""
+    _shard_point(scene, Node(0x83, b"\x05\x60"))
+
+
+@case("H099", "ERROR", "list-split")
+def shard_point_of_an_indirect_list(scene: Scene) -> None:
+    """indirectCRL is TRUE in issuingDistributionPoint of a split list."""
+    _shard_point(scene, Node(0x84, b"\xff"))
+
+
+@case("H099", "ERROR", "list-split")
+def shard_point_with_two_uris(scene: Scene) -> None:
+    """issuingDistributionPoint of a split list has two URIs."""
+    value = scene.first.value(POINT)
+    value[0][0].children.append(Node(0x86, b"http://mirror.demo-hpki.example.jp/sign-3.crl"))
+    scene.first.put(POINT, value)
+
+
+def _move(scene: Scene, uri: bytes) -> None:
+    value = scene.first.value(POINT)
+    value[0][0][0].octets = uri
+    scene.first.put(POINT, value)
+
+
+@case("H099", "ERROR", "list-split")
+def shard_that_certificates_seek_elsewhere(scene: Scene) -> None:
+    """The certificate points to the file of the same name on another host."""
+    _move(scene, b"http://repository.demo-hpki.example.com/sign-3.crl")
+
+
+@case("H099", "INFO", "list-split")
+def shard_of_other_certificates(scene: Scene) -> None:
+    """The certificate points to another one of the lists."""
+    _move(scene, b"http://repository.demo-hpki.example.jp/sign-4.crl")
 
 
 @case("H095", "WARNING", "list")

@@ -17,8 +17,7 @@ from ca.building import (
     issuer_facts,
     own_facts,
 )
-from crl.building import ListFacts, to_be_signed
-from crl.records import Scope
+from crl.building import ListFacts
 from pki.names import distinguished_name
 from pki.oids import (
     AUTHORITY_KEY_IDENTIFIER,
@@ -34,7 +33,7 @@ from pki.oids import (
 from pki.reasons import Reason, entry_der
 from pki.signing import HashName, twin
 from pki.validity import end_after_years, japan_date, start_of_day
-from policies.profiles import shipped_profiles
+from policies.profiles import ListScope, shipped_profiles
 from policies.site import SiteKind
 from tests.golden.lint.case import Draft, Scene, Sound, private_key
 from tests.golden.lint.tree import (
@@ -49,6 +48,7 @@ from tests.golden.lint.tree import (
     set_of,
     text,
 )
+from tests.golden.listing import to_be_signed
 
 NOW = datetime(2026, 11, 22, 3, 0, 0, tzinfo=UTC)
 CPS = "http://www.demo-hpki.example.jp/cps/"
@@ -137,6 +137,7 @@ def person(
     japanese: bool = True,
     kind: str = "",
     keys: tuple[str, str, str] = ("root", "sub", "person"),
+    list_name: str = "",
 ) -> Scene:
     """A holder's certificate, its CA and the root."""
     hash_name: HashName = "SHA-384" if kind else "SHA-256"
@@ -163,7 +164,7 @@ def person(
         roles,
     )
     rules = shipped_profiles().certificate(profile)
-    facts = _facts(above.first, f"{purpose}.crl", hash_name)
+    facts = _facts(above.first, list_name or f"{purpose}.crl", hash_name)
     made = certificate_twin(rules, facts, wanted, SiteKind.TRAINING)
     return Scene([_finish(made, keys[1], hash_name), *above.objects])
 
@@ -195,10 +196,11 @@ ENTRIES = (
 
 def crl(
     issuer: Draft,
-    scope: Scope,
+    scope: ListScope,
     number: int = 41,
     entries: tuple[bytes, ...] = (),
     this_update: datetime = NOW,
+    shard_uri: str | None = None,
 ) -> Draft:
     """A list of the issuer."""
     facts = ListFacts(
@@ -207,32 +209,39 @@ def crl(
         number,
         this_update,
         this_update + timedelta(hours=96),
-        entries,
         "SHA-256",
+        shard_uri=shard_uri,
     )
-    body = to_be_signed(facts)
-    signer = "root" if scope is not Scope.FULL else "sub"
+    body = to_be_signed(facts, *entries)
+    signer = "root" if scope is not ListScope.FULL else "sub"
     return Draft(twin(body, private_key(signer).public_key(), "SHA-256"), signer)
 
 
 def _full() -> Scene:
     above = sub_ca("sign")
-    return Scene([crl(above.first, Scope.FULL, 41, ENTRIES), *above.objects])
+    return Scene([crl(above.first, ListScope.FULL, 41, ENTRIES), *above.objects])
+
+
+def split() -> Scene:
+    """One of the lists of a split sub CA, its issuer and root, and a certificate that names it."""
+    certificate, *above = person("ee-sign", "sign", list_name="sign-3.crl").objects
+    uri = REPOSITORY + "sign-3.crl"
+    return Scene([crl(above[0], ListScope.FULL, 44, ENTRIES, shard_uri=uri), *above, certificate])
 
 
 def _sarl() -> Scene:
     above = sub_ca("sign")
-    return Scene([crl(above.objects[1], Scope.SARL, 43), above.objects[1], above.first])
+    return Scene([crl(above.objects[1], ListScope.SARL, 43), above.objects[1], above.first])
 
 
 def _rarl() -> Scene:
-    return Scene([crl(root(), Scope.RARL, 42), root()])
+    return Scene([crl(root(), ListScope.RARL, 42), root()])
 
 
 def _pair() -> Scene:
     above = sub_ca("sign")
-    older = crl(above.first, Scope.FULL, 40, ENTRIES[:2], NOW - timedelta(hours=24))
-    newer = crl(above.first, Scope.FULL, 41, ENTRIES)
+    older = crl(above.first, ListScope.FULL, 40, ENTRIES[:2], NOW - timedelta(hours=24))
+    newer = crl(above.first, ListScope.FULL, 41, ENTRIES)
     return Scene([newer, older, *above.objects])
 
 
@@ -275,7 +284,7 @@ TEST = ("1 H053 INFO",)
 def foreign_list() -> Scene:
     """A list that is not the HPKI's, its issuer and the root."""
     above = foreign_ca()
-    return Scene([crl(above.first, Scope.FULL, 41, ENTRIES), *above.objects])
+    return Scene([crl(above.first, ListScope.FULL, 41, ENTRIES), *above.objects])
 
 
 def foreign_indirect_list() -> Scene:
@@ -313,7 +322,7 @@ def rollover() -> Scene:
     authority = new.value(AUTHORITY_KEY_IDENTIFIER)
     authority[2].octets = new.field("serial").octets
     new.put(AUTHORITY_KEY_IDENTIFIER, authority)
-    lists = [crl(new, Scope.SARL, 43), crl(old, Scope.SARL, 43)]
+    lists = [crl(new, ListScope.SARL, 43), crl(old, ListScope.SARL, 43)]
     lists[0].signer = "other"
     return Scene([*lists, old, new, below.first])
 
@@ -353,12 +362,15 @@ SOUND: dict[str, Sound] = {
     "list-rarl": _sound(_rarl),
     "list-sarl": _sound(_sarl),
     "list-pair": _sound(_pair),
+    "list-split": _sound(split, "4 H053 INFO"),
     "foreign-ca": _sound(foreign_ca),
     "foreign-ee": _sound(foreign_person),
     "foreign-list": _sound(foreign_list),
     "foreign-indirect-list": _sound(foreign_indirect_list),
     "foreign-delta-list": _sound(foreign_delta_list),
-    "list-rarl-sub-ca": _sound(lambda: Scene([crl(root(), Scope.RARL, 42), sub_ca("sign").first])),
+    "list-rarl-sub-ca": _sound(
+        lambda: Scene([crl(root(), ListScope.RARL, 42), sub_ca("sign").first])
+    ),
     "rollover": _sound(rollover),
     "ee-sign-to-the-anniversary": _sound(to_the_anniversary, *TEST),
 }

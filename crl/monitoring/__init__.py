@@ -1,0 +1,1 @@
+"""Lists looked at as relying parties get them: fetched, verified, judged, remembered."""

@@ -1,0 +1,1 @@
+"""What stands beside the lists: certificates, fingerprints, documents, and the page over all."""

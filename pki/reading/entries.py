@@ -1,0 +1,325 @@
+"""The entries of a revocation list as they are encoded. Source: RFC 5280 section 5.1.
+
+Lists are long, so plain entries, which nearly all are, are told from others by one pattern and
+are taken apart many at a time.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain, product
+from typing import NamedTuple
+
+from pki import oids
+from pki.reading.extensions import Extension, read_extensions
+from pki.reading.tlv import INTEGER, SEQUENCE, UTC_TIME, DerError, Octets, Reader
+from pki.reading.values import Time, read_time
+
+MAX_PART = 64 * 1024
+"""Octets of whatever is read in one piece: a name, all extensions, a serial, a signature."""
+
+
+class Entry(NamedTuple):
+    """One revoked certificate: serial, tag and octets of revocationDate, and the rest.
+
+    ``extensions`` is None where the entry has none; ``faults`` are breaches of DER in the entry.
+    """
+
+    serial: int
+    date_tag: int
+    date: bytes
+    extensions: tuple[Extension, ...] | None
+    faults: tuple[str, ...]
+
+    @property
+    def revoked_at(self) -> Time:
+        """The revocationDate."""
+        return read_time(self.date_tag, self.date)
+
+    @property
+    def reason(self) -> int | None:
+        """The reasonCode's value, None where there is none that can be read."""
+        for extension in self.extensions or ():
+            if extension.oid == oids.REASON_CODE:
+                return extension.value  # type: ignore[no-any-return]
+        return None
+
+
+class Columns(NamedTuple):
+    """What the rules on plain entries need of them.
+
+    ``serials``: the length's octet and the serial's, which sort as the numbers; ``days``: the days
+    (YYMMDD) on which they were revoked; ``reasons``: an octet for each, ``NO_REASON`` without one.
+    """
+
+    serials: list[bytes]
+    days: set[bytes]
+    reasons: bytes
+
+
+NO_REASON = 0xFF
+"""Stands among reasons for an entry without reasonCode."""
+
+
+@dataclass(frozen=True)
+class PlainBlock:
+    """Octets of entries that all are plain.
+
+    Such an entry has a positive serial of at most 20 octets, a UTCTime with digits and a sound
+    clock, at most one extension (reasonCode 0 to 10, not critical) and is DER.
+    """
+
+    octets: bytes
+
+    def encoded(self) -> list[bytes]:
+        """Return the DER of each entry."""
+        return _PLAIN.findall(self.octets)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the entries."""
+        for der in self.encoded():
+            middle = 4 + der[3]
+            after = middle + _UTC_ELEMENT
+            extensions = reason_extensions(der[-1]) if after < len(der) else None
+            serial = int.from_bytes(der[4:middle], "big")
+            yield Entry(serial, UTC_TIME, der[middle + 2 : after], extensions, ())
+
+    def columns(self) -> Columns:
+        """Return serials, days and reasons; without a look at each where serials are as long."""
+        return _even_columns(self.octets) or _columns(self.encoded())
+
+
+@dataclass(frozen=True)
+class OddBlock:
+    """Entries of which some are not plain, each with its DER."""
+
+    read: list[tuple[Entry, bytes]]
+
+    def encoded(self) -> list[bytes]:
+        """Return the DER of each entry."""
+        return [der for _, der in self.read]
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the entries."""
+        return (entry for entry, _ in self.read)
+
+
+_UTC_ELEMENT = 15
+"""Octets of a UTCTime with seconds."""
+
+_REASON = b"\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01"
+"""The extensions of an entry with a reasonCode only, but for the reason's octet."""
+
+_REASON_OCTETS = len(_REASON) + 1
+_LONGEST_SERIAL = 20
+_SHORTEST_ENTRY = 4 + 1 + _UTC_ELEMENT
+LONGEST_PLAIN = 4 + _LONGEST_SERIAL + _UTC_ELEMENT + _REASON_OCTETS
+_FREQUENT = (16, 20, 19, 17, 18, *range(15, 0, -1))
+_DATE = rb"\x17\x0d[0-9]{6}(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z"
+
+
+def _plain_forms() -> Iterator[bytes]:
+    """Yield a pattern for the plain entries of each length, the most frequent first."""
+    reason = re.escape(_REASON) + rb"[\x00-\x0a]"
+    for octets in _FREQUENT:
+        serials = [rb"[\x01-\x7f].{%d}" % (octets - 1)]
+        if octets > 1:
+            serials.append(rb"\x00[\x80-\xff].{%d}" % (octets - 2))
+        for extensions, serial in product((reason, b""), serials):
+            length = 2 + octets + _UTC_ELEMENT + (_REASON_OCTETS if extensions else 0)
+            yield re.escape(bytes((0x30, length, 0x02, octets))) + serial + _DATE + extensions
+
+
+_FORMS = b"(?:" + b"|".join(_plain_forms()) + b")"
+_PLAIN = re.compile(_FORMS, re.DOTALL)
+_PLAIN_RUN = re.compile(_FORMS + b"*+", re.DOTALL)
+
+
+def plain_end(octets: bytes, at: int) -> int:
+    """Return where the plain entries that begin at ``at`` end."""
+    found = _PLAIN_RUN.match(octets, at)
+    return at if found is None else found.end()
+
+
+def split_entries(block: bytes) -> tuple[list[bytes], int]:
+    """Return the DER of the whole entries at the start of the block, and how many octets these are.
+
+    An entry that the block's end cuts off is left. Raises ``DerError`` at what can be no entry.
+    """
+    found: list[bytes] = []
+    at = 0
+    while True:
+        plain = plain_end(block, at)
+        found += _PLAIN.findall(block, at, plain)
+        stop = _entry_end(block, plain)
+        if stop is None:
+            return found, plain
+        if short_entry(block, plain) is None:
+            other_entry(block, plain, stop)
+        found.append(block[plain:stop])
+        at = stop
+
+
+def _entry_end(block: bytes, at: int) -> int | None:
+    """Return where the entry ends, None where the block ends before it."""
+    if at == len(block):
+        return None
+    reader = Reader(block[at : at + _LONGEST_HEADER].ljust(_LONGEST_HEADER, b"\x00"))
+    _, stop = reader.expect(SEQUENCE, 0, _LONGEST_ENTRY, f"the entry at octet {at}")
+    return at + stop if at + stop <= len(block) else None
+
+
+_LONGEST_HEADER = 6
+_LONGEST_ENTRY = 256 * 1024 * 1024
+
+
+def _columns(encoded: list[bytes]) -> Columns:
+    places = [4 + der[3] for der in encoded]
+    return Columns(
+        [der[3:place] for der, place in zip(encoded, places, strict=True)],
+        {der[place + 2 : place + 8] for der, place in zip(encoded, places, strict=True)},
+        bytes(
+            der[-1] if len(der) > place + _UTC_ELEMENT else NO_REASON
+            for der, place in zip(encoded, places, strict=True)
+        ),
+    )
+
+
+_FILL = bytes((NO_REASON,)) * _REASON_OCTETS
+_ROWS = 256
+
+
+def _even_columns(octets: bytes) -> Columns | None:
+    """Return the columns of plain entries whose serials have one length, None for others.
+
+    Where only some have a reasonCode, the others are filled up to their length.
+    """
+    serial = octets[3]
+    short = 4 + serial + _UTC_ELEMENT
+    width = short + _REASON_OCTETS
+    if _are_rows(octets, width, serial, (width,)):
+        return _taken_apart(octets, width, serial)
+    if _are_rows(octets, short, serial, (short,)):
+        columns = _taken_apart(octets, short, serial)
+        return columns._replace(reasons=bytes((NO_REASON,)) * len(columns.serials))
+    rows = _after_date(serial).sub(b"Z" + _FILL, octets)
+    if (len(rows) + _REASON_OCTETS) % width == 0:
+        rows += _FILL
+    if _are_rows(rows, width, serial, (short, width)):
+        return _taken_apart(rows, width, serial)
+    return None
+
+
+def _are_rows(rows: bytes, width: int, serial: int, lengths: tuple[int, ...]) -> bool:
+    """Say whether an entry of one of the lengths begins at each multiple of the width.
+
+    The octets are plain entries, so where each has the width two columns tell. Had a fill hit
+    inside a serial, whose octets are anything, the last of the date's would stand where that
+    entry's UTCTime begins.
+    """
+    count, rest = divmod(len(rows), width)
+    if rest or sum(rows[1::width].count(length - 2) for length in lengths) != count:
+        return False
+    date = 4 + serial
+    fixed = {3: serial}
+    if len(lengths) > 1:
+        fixed |= {0: SEQUENCE, 2: INTEGER, date: UTC_TIME, date + 1: 13, date + 14: 0x5A}
+    return all(rows[place::width].count(octet) == count for place, octet in fixed.items())
+
+
+def _taken_apart(rows: bytes, width: int, serial: int) -> Columns:
+    whole = len(rows) - len(rows) % (width * _ROWS)
+    fields = list(chain.from_iterable(_form(width, serial, _ROWS).iter_unpack(rows[:whole])))
+    fields += chain.from_iterable(_form(width, serial, 1).iter_unpack(rows[whole:]))
+    return Columns(fields[::2], set(fields[1::2]), rows[width - 1 :: width])
+
+
+@lru_cache(maxsize=4 * _LONGEST_SERIAL)
+def _form(width: int, serial: int, rows: int) -> struct.Struct:
+    """Return what takes the serial (with its length) and the day out of so many rows."""
+    return struct.Struct(f"3x{serial + 1}s2x6s{width - serial - 12}x" * rows)
+
+
+@lru_cache(maxsize=_LONGEST_SERIAL)
+def _after_date(serial: int) -> re.Pattern[bytes]:
+    """Return a pattern for a date's last octet before the header of an entry."""
+    short = 2 + serial + _UTC_ELEMENT
+    lengths = re.escape(bytes((short,))) + b"|" + re.escape(bytes((short + _REASON_OCTETS,)))
+    return re.compile(rb"Z(?=\x30(?:%b)\x02%b)" % (lengths, re.escape(bytes((serial,)))))
+
+
+def short_entry(octets: bytes, at: int) -> tuple[Entry, int] | None:
+    """Return an entry of short lengths with a UTCTime and where it ends, None for another form.
+
+    What the octets cut off is of another form too.
+    """
+    if len(octets) - at < _SHORTEST_ENTRY:
+        return None
+    stop, middle = at + 2 + octets[at + 1], at + 4 + octets[at + 3]
+    after = middle + _UTC_ELEMENT
+    if not (
+        at + 4 < middle < after <= stop <= len(octets)
+        and stop < at + 2 + 0x80
+        and octets[at] == SEQUENCE
+        and octets[at + 2] == INTEGER
+        and octets[middle] == UTC_TIME
+        and octets[middle + 1] == _UTC_ELEMENT - 2
+        and (octets[at + 4] or octets[at + 5] >= 0x80)
+        and octets[at + 4] != 0xFF
+    ):
+        return None
+    extensions: tuple[Extension, ...] | None = None
+    faults: tuple[str, ...] = ()
+    if after < stop:
+        extensions, faults = _entry_extensions(octets[after:stop])
+    serial = int.from_bytes(octets[at + 4 : middle], "big", signed=True)
+    return Entry(serial, UTC_TIME, octets[middle + 2 : after], extensions, faults), stop
+
+
+def other_entry(octets: Octets, at: int, end: int) -> tuple[Entry, int]:
+    """Return the entry, of any form, that begins at ``at``, and where it ends.
+
+    Raises ``DerError`` where it cannot be read or ends after ``end``.
+    """
+    reader = Reader(octets)
+    start, stop = reader.expect(SEQUENCE, at, end, f"the entry at octet {at}")
+    serial_begin, serial_end = reader.expect(INTEGER, start, stop, "an entry's serial")
+    serial = reader.integer(serial_begin, serial_end)
+    tag, time_begin, time_end = reader.element(serial_end, stop)
+    date = octets[time_begin:time_end]
+    read_time(tag, date)
+    extensions: tuple[Extension, ...] | None = None
+    faults: tuple[str, ...] = ()
+    if time_end < stop:
+        verify_size(stop - time_end, "an entry's extensions")
+        extensions, faults = _entry_extensions(octets[time_end:stop])
+    return Entry(serial, tag, date, extensions, (*reader.faults, *faults)), stop
+
+
+def _entry_extensions(der: bytes) -> tuple[tuple[Extension, ...], tuple[str, ...]]:
+    return _kept_extensions(der) if len(der) <= _MOST_KEPT else _read_extensions(der)
+
+
+def verify_size(octets: int, what: str) -> None:
+    """Raise ``DerError`` if these are more octets than are read in one piece."""
+    if octets > MAX_PART:
+        raise DerError(f"{octets} octets in {what}, more than {MAX_PART}")
+
+
+def _read_extensions(der: bytes) -> tuple[tuple[Extension, ...], tuple[str, ...]]:
+    reader = Reader(der)
+    begin, end = reader.whole(SEQUENCE, "an entry's extensions")
+    return read_extensions(reader, begin, end), tuple(reader.faults)
+
+
+_MOST_KEPT = 64
+_kept_extensions = lru_cache(maxsize=256)(_read_extensions)
+
+
+def reason_extensions(reason: int) -> tuple[Extension, ...]:
+    """Return the extensions of an entry that has the reasonCode (one octet) and no other."""
+    return _kept_extensions(_REASON + bytes((reason,)))[0]
