@@ -32,6 +32,7 @@ from ca.records import ListEntry, Series
 from crl.archive import sha256_of
 from crl.building import ListFacts, frame, write_list
 from crl.coverage import Difference, make_statement
+from crl.lists import list_event
 from crl.records import ListState, RevocationList
 from pki.reasons import Reason, entry_der
 from pki.signing import sign_digest
@@ -127,6 +128,7 @@ def _sign_first(centre: Centre, count: int) -> None:
             "shard": 0,
             "number": 2,
             "this_update": rfc3339(row.this_update),
+            "next_update": rfc3339(row.next_update),
             "high_water_seq": row.high_water_seq,
             "entries": count,
             "sha256": row.sha256,
@@ -134,6 +136,7 @@ def _sign_first(centre: Centre, count: int) -> None:
         }
         centre.archive.keep_statement(row, make_statement(body, centre.anchor_key))
         tx.add(row)
+        centre.trail.append(tx, list_event("CRL.ISSUE", row, "SYSTEM"))
     done, failures = centre.publication.publish(row, "SYSTEM")
     assert not failures, failures
     assert done.state is ListState.PUBLISHED

@@ -48,7 +48,7 @@ from policies.lint.check import JudgedList
 from policies.profiles import MOST_SHARDS, CrlProfile, Profiles
 from store.database import Store, Transaction
 
-_PAGE = 5000
+_PAGE = 20_000
 _MOST_BEFORE = 50
 HIGHEST_NUMBER = (1 << 31) - 1
 

@@ -324,7 +324,7 @@ def at_once(crowd: list[Runs], cards: list[str] | None = None) -> set[str]:
     return {one.what for one in every if one.status}
 
 
-@pytest.mark.parametrize("rounds", [4, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.soak)])
 def test_four_processes_at_once_make_one_list(
     witness: Witness, crowd: list[Runs], rounds: int
 ) -> None:
@@ -340,7 +340,7 @@ def test_four_processes_at_once_make_one_list(
     assert {row.state for row in made(centre)} == {"PUBLISHED"}
 
 
-@pytest.mark.parametrize("turns", [2, pytest.param(8, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("turns", [1, pytest.param(8, marks=pytest.mark.soak)])
 def test_a_burst_of_revocations_ends_on_few_lists(
     witness: Witness, crowd: list[Runs], turns: int
 ) -> None:
@@ -369,7 +369,7 @@ def check_burst(
     witness.look_when_done(thorough=False)
 
 
-@pytest.mark.parametrize("turns", [3, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("turns", [1, pytest.param(20, marks=pytest.mark.soak)])
 def test_two_hosts_race_for_one_target(centre: Centre, turns: int) -> None:
     """Each has a store's connection and an archive of its own; nothing on the target goes back."""
     targets = (centre.folder / "public", centre.folder / "mirror")
