@@ -171,7 +171,9 @@ class Lists:
         """Take a number above every one known here, in the archive, and on the targets."""
         with self.store.read() as tx:
             every = self.all_series(tx, issuer)
-        known = max(self.archive.highest_number(issuer.id), self._served_number(issuer, every))
+            taken = records.highest_number(tx, issuer.id)
+        known = max(taken, self.archive.highest_number(issuer.id))
+        known = self._served_number(issuer, every, known)
         with self.store.begin() as tx:
             tx.get_one(Issuer, issuer.id, with_for_update=True)  # two hosts take two numbers
             number = max(records.highest_number(tx, issuer.id), known) + 1
@@ -187,8 +189,8 @@ class Lists:
             tx.add(row)
             return row
 
-    def _served_number(self, issuer: Issuer, every: list[Series]) -> int:
-        highest = 0
+    def _served_number(self, issuer: Issuer, every: list[Series], highest: int) -> int:
+        """Return that number, or a higher one that a list on a target has."""
         for series in every:
             with self.served(issuer, series, highest) as file:
                 number = 0 if file is None else crl_number(open_list(file))

@@ -88,11 +88,6 @@ class Publication:
         name = self._file_name(issuer, row.series)
         return all(self._stands(target, name, row) for target in self.targets)
 
-    def served_number(self, issuer: Issuer, series: Series) -> int:
-        """Return the highest number of a list of the CA's own that a target serves, 0 for none."""
-        with self.served(issuer, series, 0) as file:
-            return 0 if file is None else crl_number(open_list(file))
-
     @contextmanager
     def served(self, issuer: Issuer, series: Series, above: int) -> Iterator[BinaryIO | None]:
         """Give the served list of the CA's own with the highest number, if that is above one."""

@@ -115,7 +115,8 @@ class Rhythm:
         with self.store.read() as tx:
             newest = records.latest(tx, series)
         known = newest.number if newest is not None else 0
-        return self.publication.served_number(issuer, series) > known
+        with self.publication.served(issuer, series, known) as unknown:
+            return unknown is not None
 
     def _is_lost(self, issuer: Issuer, series: Series) -> bool:
         """Say whether the list in force is neither served nor whole in the archive."""
