@@ -42,8 +42,8 @@ from store.database import Store
 from tests.flows.conftest import SITE_ID, Centre
 from tests.flows.issuing import issue
 
-SIZES = (100_000, 1_000_000)
-ROUNDS = 2
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+ROUNDS = 5
 BUILDER_UP_TO = 10_000
 TIME_GOAL, MEMORY_GOAL = 0.15, 32
 SIGN = Series("sign", ListScope.FULL)

@@ -104,11 +104,11 @@ class Archive:
 
 
 def sha256_of(file: BinaryIO) -> str:
-    """Return the SHA-256 of all the file holds, hexadecimal."""
-    running = hashlib.sha256()
-    file.seek(0)
-    while block := file.read(1 << 20):
+    """Return the SHA-256 of all the file holds, hexadecimal; where it is being read stays so."""
+    running, at = hashlib.sha256(), 0
+    while block := os.pread(file.fileno(), 1 << 20, at):
         running.update(block)
+        at += len(block)
     return running.hexdigest()
 
 

@@ -66,6 +66,18 @@ def serial_of(entry: bytes) -> int:
     return int.from_bytes(serial_key(entry)[1:], "big")
 
 
+def last_serial(joined: bytes) -> int:
+    """Return the serial number of the last of the entries; raises ``InvalidInput``.
+
+    Where all are as long as the first, none before it is taken apart.
+    """
+    width = joined[1] + 2
+    even = joined[0::width].count(0x30), joined[1::width].count(width - 2)
+    if even == (len(joined) / width,) * 2:
+        return serial_of(joined[-width:])
+    return serial_of(split(joined)[-1])
+
+
 def split(joined: bytes) -> list[bytes]:
     """Return the entries that stand one behind the other; raises ``InvalidInput``."""
     try:

@@ -22,8 +22,9 @@ from crl.checking import (
 from crl.continuity import Continuity, Proven, vanished
 from crl.coverage import Difference
 from crl.entries import Entries, changes, serial_key, serial_of
-from crl.lists import Lists, Making, entry_pages
+from crl.lists import Lists, Making
 from crl.naming import shard_uri
+from crl.pages import entry_pages
 from crl.records import ListState, RevocationList
 from pki.errors import InvalidInput, NotFound, Refused
 from pki.findings import Severity
@@ -193,7 +194,7 @@ class Imports:
             pages = _rising(entries, making)
             proof.prove(tx, issuer, series, before, pages, making.proven)
             ours = opened.enter_context(lists.archive.scratch())
-            for joined, _ in entry_pages(tx, series, kept_since):
+            for joined in entry_pages(tx, series, kept_since):
                 ours.write(joined)
             size = ours.tell()
             ours.flush()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +20,7 @@ from ca.authorities import Authorities
 from ca.issuers import SHARD, issuer_certificate, signing_hash
 from ca.records import Issuer, Series
 from crl import records
-from crl.archive import Archive
+from crl.archive import Archive, sha256_of
 from crl.building import Frame, ListFacts, frame, write_list
 from crl.checking import (
     crl_number,
@@ -32,6 +34,7 @@ from crl.continuity import KEEP, Before, Continuity, Proven, vanished
 from crl.coverage import Difference, make_statement
 from crl.moments import list_time
 from crl.naming import shard_uri
+from crl.pages import entry_pages, read_ahead
 from crl.records import ListState, RevocationList
 from crl.release import Release
 from crl.stated import read_stated
@@ -45,10 +48,10 @@ from pki.signing import dummy_signature, hashlib_name, sign_digest
 from pki.validity import Clock, rfc3339
 from policies.lint.catalogue import check_list
 from policies.lint.check import JudgedList
+from policies.lint.survey import EarlySurvey, survey
 from policies.profiles import MOST_SHARDS, CrlProfile, Profiles
 from store.database import Store, Transaction
 
-_PAGE = 20_000
 _MOST_BEFORE = 50
 HIGHEST_NUMBER = (1 << 31) - 1
 
@@ -150,20 +153,21 @@ class Lists:
             at = list_time(tx, self.trail, series) + later
         row = self._numbered(issuer, series)
         making = Making(row, issuer, profile, at, Proven(Difference()), release=release)
+        facts = ListFacts(
+            certificate,
+            series.scope,
+            row.number,
+            at,
+            at + timedelta(hours=profile.validity.hours),
+            signing_hash(issuer, self.profiles),
+            profile.authority_key_identifier.issuer_and_serial,
+            shard_uri(issuer, profile, series.shard),
+        )
         with self.archive.scratch() as entries:
-            self._gather(making, entries)
-            facts = ListFacts(
-                certificate,
-                series.scope,
-                row.number,
-                making.this_update,
-                making.this_update + timedelta(hours=profile.validity.hours),
-                signing_hash(issuer, self.profiles),
-                profile.authority_key_identifier.issuer_and_serial,
-                shard_uri(issuer, profile, series.shard),
-            )
+            early = self._early(facts)
+            self._gather(making, entries, early)
             around = frame(facts, entries.tell())
-            self._judge(making, facts, around, entries)
+            self._judge(making, facts, around, entries, early)
             self._sign(making, facts, around, entries)
         return self.keep(making, facts, actor)
 
@@ -197,8 +201,16 @@ class Lists:
                 highest = max(highest, number if number < HIGHEST_NUMBER else 0)
         return highest
 
-    def _gather(self, making: Making, entries: BinaryIO) -> None:
-        """Write the entries into the file and prove what changed."""
+    def _early(self, facts: ListFacts) -> EarlySurvey:
+        with self.archive.scratch() as empty, self.archive.scratch() as head:
+            write_list(head, facts, frame(facts, 0), empty, dummy_signature(facts.public_key))
+            return EarlySurvey(open_list(head))
+
+    def _gather(self, making: Making, entries: BinaryIO, early: EarlySurvey) -> None:
+        """Write the entries into the file, look at them, and prove what changed.
+
+        What is signed, the list before and what proves a new entry, may be read later than rows.
+        """
         series, issuer = making.row.series, making.issuer
         with self.store.read() as tx, ExitStack() as open_files:
             served = records.latest(tx, series, published=True)
@@ -207,18 +219,17 @@ class Lists:
                 kept_since = min(kept_since, making.this_update)
             making.high_water_seq = self.trail.position(tx, lock=False)
             proof = Continuity(self.authorities, self.trail)
-            before = self.before(tx, making, open_files)
-            pages = _written(entry_pages(tx, series, kept_since), entries, making)
-            proof.prove(tx, issuer, series, before, pages, making.proven)
+            with read_ahead(entry_pages(tx, series, kept_since)) as read, self.store.read() as now:
+                before = self.before(now, making, open_files)
+                pages = _seen(read, entries, early)
+                proof.prove(now, issuer, series, before, pages, making.proven)
             up_to = making.high_water_seq
             proof.verify_executed(tx, issuer, series, before, kept_since, up_to)
-        lost, difference = making.proven.vanished, making.proven.difference
-        if lost:
+        if lost := making.proven.vanished:
             if making.release is None:
-                raise vanished(lost, f"list {difference.number} holds")
+                raise vanished(lost, f"list {making.proven.difference.number} holds")
             with self.store.read() as tx:
                 making.release.verify(tx, self.directory)
-        difference.verify_count(making.count)
 
     def before(self, tx: Transaction, making: Making, open_files: ExitStack) -> Before | None:
         """Return the newest list that the archive still has whole, and note it.
@@ -249,29 +260,41 @@ class Lists:
             return Before(entries_of(parsed, file), at, stated.high_water_seq)
         return None
 
-    def _judge(self, making: Making, facts: ListFacts, around: Frame, entries: BinaryIO) -> None:
+    def _judge(
+        self,
+        making: Making,
+        facts: ListFacts,
+        around: Frame,
+        entries: BinaryIO,
+        early: EarlySurvey,
+    ) -> None:
         """Raise ``Refused`` with every finding if the twin has an ERROR, or lacks a fact."""
         with self.archive.scratch() as twin:
             write_list(twin, facts, around, entries, dummy_signature(facts.public_key))
             parsed = open_list(twin)
             verify_facts(parsed, facts, entries.seek(0, 2))
             by = read_certificate(making.issuer.certificate_der or b"")
+            early.hand_over(parsed)
             findings = check_list(JudgedList(parsed, making.profile, by, strict=True))
+            making.count = survey(parsed).count
         if any(finding.severity is Severity.ERROR for finding in findings):
             raise Refused("crl.lint", "the list would break its profile", findings=findings)
+        making.proven.difference.verify_count(making.count)
 
     def _sign(self, making: Making, facts: ListFacts, around: Frame, entries: BinaryIO) -> None:
         """Sign what was judged, and put the list into the archive."""
         body = around.digest(entries, facts.hash_name)
         key = self.keys.open(making.issuer.key_label)
         signature = sign_digest(key, body, facts.hash_name)
-        with self.archive.new(making.row) as file:
+        with self.archive.new(making.row) as file, ThreadPoolExecutor(2) as aside:
             write_list(file, facts, around, entries, signature)
+            whole, kept = aside.submit(sha256_of, file), aside.submit(os.fsync, file.fileno())
             parsed = open_list(file)
             if parsed.tbs_digest(hashlib_name(facts.hash_name)) != body:
                 raise Refused("crl.sign.differs", "what was signed is not what was judged")
             verify_signed(parsed, body, facts.issuer, facts.hash_name)
-            making.sha256, making.octets = parsed.sha256, parsed.octets
+            making.sha256, making.octets = whole.result(), parsed.octets
+            kept.result()
 
     def keep(self, making: Making, facts: ListFacts, actor: str) -> RevocationList:
         """Write the coverage statement, then the row and the trail's entry of a signed list."""
@@ -324,26 +347,10 @@ def _unknown(file: BinaryIO, making: Making) -> Before:
     return Before(entries, min(this_update(parsed), making.this_update), 0)
 
 
-def entry_pages(
-    tx: Transaction, series: Series, kept_since: datetime | None
-) -> Iterator[tuple[bytes, int]]:
-    """Yield the series' entries, joined, with their count.
-
-    An expired certificate's stays for one published list more. Source: RFC 5280 section 3.3.
-    """
-    after = ""
-    while True:
-        joined, last, count = ca_records.entries_page(tx, series, kept_since, after, _PAGE)
-        if not count:
-            return
-        yield joined, count
-        after = last
-
-
-def _written(pages: Iterator[tuple[bytes, int]], file: BinaryIO, making: Making) -> Iterator[bytes]:
-    for joined, count in pages:
+def _seen(pages: Iterator[bytes], file: BinaryIO, early: EarlySurvey) -> Iterator[bytes]:
+    for joined in pages:
         file.write(joined)
-        making.count += count
+        early.take(joined)
         yield joined
     file.flush()
 

@@ -98,7 +98,7 @@ def _hash_of(parsed: RevocationList, issuer: x509.Certificate) -> HashName | Non
 def _count(parsed: RevocationList) -> int:
     try:
         return sum(
-            len(block.columns().serials if isinstance(block, PlainBlock) else block.read)
+            len(block.columns().reasons if isinstance(block, PlainBlock) else block.read)
             for block in parsed.blocks()
         )
     except DerError as error:

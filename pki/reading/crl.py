@@ -21,7 +21,7 @@ from pki.reading.entries import (
     OddBlock,
     PlainBlock,
     other_entry,
-    plain_end,
+    plain_block,
     short_entry,
     split_entries,
     verify_size,
@@ -180,11 +180,11 @@ class RevocationList:
         at, end = self.entries_bounds or (0, 0)
         while at < end:
             octets = self.source.read(at, min(at + BLOCK_OCTETS, end))
-            plain = plain_end(octets, 0)
-            cut_off = len(octets) - plain
-            if plain and cut_off < (LONGEST_PLAIN if at + len(octets) < end else 1):
-                yield PlainBlock(octets[:plain])
-                at += plain
+            plain = plain_block(octets)
+            cut_off = LONGEST_PLAIN if at + len(octets) < end else 1
+            if plain is not None and len(octets) - len(plain.octets) < cut_off:
+                yield plain
+                at += len(plain.octets)
                 continue
             read, at, error = self._read_block(octets, at, end)
             if read:

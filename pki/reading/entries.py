@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import chain, product
+from itertools import product
+from operator import lt
 from typing import NamedTuple
 
 from pki import oids
@@ -49,16 +50,19 @@ class Entry(NamedTuple):
         return None
 
 
-class Columns(NamedTuple):
+@dataclass(frozen=True)
+class Columns:
     """What the rules on plain entries need of them.
 
-    ``serials``: the length's octet and the serial's, which sort as the numbers; ``days``: the days
-    (YYMMDD) on which they were revoked; ``reasons``: an octet for each, ``NO_REASON`` without one.
+    ``rising``: each serial number is higher than the one before; ``days``: the days (YYMMDD) on
+    which they were revoked; ``reasons``: an octet for each, ``NO_REASON`` without one; ``serial``
+    gives the serial number at a place.
     """
 
-    serials: list[bytes]
+    rising: bool
     days: set[bytes]
     reasons: bytes
+    serial: Callable[[int], int]
 
 
 NO_REASON = 0xFF
@@ -74,6 +78,7 @@ class PlainBlock:
     """
 
     octets: bytes
+    even: Columns | None = None
 
     def encoded(self) -> list[bytes]:
         """Return the DER of each entry."""
@@ -90,7 +95,7 @@ class PlainBlock:
 
     def columns(self) -> Columns:
         """Return serials, days and reasons; without a look at each where serials are as long."""
-        return _even_columns(self.octets) or _columns(self.encoded())
+        return self.even or _filled_columns(self.octets) or _columns(self.encoded())
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,18 @@ def plain_end(octets: bytes, at: int) -> int:
     return at if found is None else found.end()
 
 
+def plain_block(octets: bytes) -> PlainBlock | None:
+    """Return the plain entries that the octets begin with, None where the first is none."""
+    first = _PLAIN.match(octets)
+    if first is None:
+        return None
+    even = octets[: len(octets) - len(octets) % first.end()]
+    columns = _even_columns(even, first.end())
+    if columns is not None and plain_end(octets, len(even)) == len(even):
+        return PlainBlock(even, columns)
+    return PlainBlock(octets[: plain_end(octets, 0)])
+
+
 def split_entries(block: bytes) -> tuple[list[bytes], int]:
     """Return the DER of the whole entries at the start of the block, and how many octets these are.
 
@@ -179,69 +196,102 @@ _LONGEST_ENTRY = 256 * 1024 * 1024
 
 def _columns(encoded: list[bytes]) -> Columns:
     places = [4 + der[3] for der in encoded]
+    serials = [der[3:place] for der, place in zip(encoded, places, strict=True)]
     return Columns(
-        [der[3:place] for der, place in zip(encoded, places, strict=True)],
+        all(map(lt, serials, serials[1:])),
         {der[place + 2 : place + 8] for der, place in zip(encoded, places, strict=True)},
         bytes(
             der[-1] if len(der) > place + _UTC_ELEMENT else NO_REASON
             for der, place in zip(encoded, places, strict=True)
         ),
+        lambda at: int.from_bytes(serials[at][1:], "big"),
     )
 
 
 _FILL = bytes((NO_REASON,)) * _REASON_OCTETS
-_ROWS = 256
 
 
-def _even_columns(octets: bytes) -> Columns | None:
+def _even_columns(rows: bytes, width: int) -> Columns | None:
+    """Return the columns of plain entries of one form, None where one of them is none.
+
+    The first is plain. What is the same in all of its form is compared with it; the other octets
+    may be what the pattern lets them be.
+    """
+    date, end = 4 + rows[3], 4 + rows[3] + _UTC_ELEMENT
+    hour, last = date + 8, end - 1
+    column = [rows[place::width] for place in range(width)]
+    fixed = (0, 1, 2, 3, date, date + 1, last, *range(end, width - 1))
+    if (
+        any(column[place].count(rows[place]) != len(column[0]) for place in fixed)
+        or column[4].translate(None, _POSITIVE)
+        or not all(digits.isdigit() for digits in column[date + 2 : last])
+        or not _HOURS.issuperset(_numbers(column[hour : hour + 2]))
+        or any(column[place].translate(None, b"012345") for place in (hour + 2, hour + 4))
+        or (end < width and column[-1].translate(None, _REASONS))
+    ):
+        return None
+    columns = _taken_apart(rows, width)
+    return columns if end < width else replace(columns, reasons=_NONE * len(column[0]))
+
+
+_NONE = bytes((NO_REASON,))
+_POSITIVE = bytes(range(1, 0x80))
+_REASONS = bytes(range(11))
+_HOURS = {int.from_bytes(b"%02d" % hour, "big") for hour in range(24)}
+
+
+def _filled_columns(octets: bytes) -> Columns | None:
     """Return the columns of plain entries whose serials have one length, None for others.
 
-    Where only some have a reasonCode, the others are filled up to their length.
+    Those without a reasonCode are filled up to the length of those with one.
     """
     serial = octets[3]
-    short = 4 + serial + _UTC_ELEMENT
-    width = short + _REASON_OCTETS
-    if _are_rows(octets, width, serial, (width,)):
-        return _taken_apart(octets, width, serial)
-    if _are_rows(octets, short, serial, (short,)):
-        columns = _taken_apart(octets, short, serial)
-        return columns._replace(reasons=bytes((NO_REASON,)) * len(columns.serials))
+    width = 4 + serial + _UTC_ELEMENT + _REASON_OCTETS
     rows = _after_date(serial).sub(b"Z" + _FILL, octets)
     if (len(rows) + _REASON_OCTETS) % width == 0:
         rows += _FILL
-    if _are_rows(rows, width, serial, (short, width)):
-        return _taken_apart(rows, width, serial)
-    return None
+    return _taken_apart(rows, width) if _are_rows(rows, width) else None
 
 
-def _are_rows(rows: bytes, width: int, serial: int, lengths: tuple[int, ...]) -> bool:
-    """Say whether an entry of one of the lengths begins at each multiple of the width.
+def _are_rows(rows: bytes, width: int) -> bool:
+    """Say whether an entry begins at each multiple of the width, filled up or not.
 
-    The octets are plain entries, so where each has the width two columns tell. Had a fill hit
-    inside a serial, whose octets are anything, the last of the date's would stand where that
-    entry's UTCTime begins.
+    The octets were plain entries. Had a fill hit inside a serial, whose octets are anything, the
+    last of the date's would stand where that entry's UTCTime begins.
     """
+    serial, lengths = rows[3], rows[1::width]
     count, rest = divmod(len(rows), width)
-    if rest or sum(rows[1::width].count(length - 2) for length in lengths) != count:
+    if rest or lengths.count(width - 2) + lengths.count(width - 2 - _REASON_OCTETS) != count:
         return False
     date = 4 + serial
-    fixed = {3: serial}
-    if len(lengths) > 1:
-        fixed |= {0: SEQUENCE, 2: INTEGER, date: UTC_TIME, date + 1: 13, date + 14: 0x5A}
+    fixed = {0: SEQUENCE, 2: INTEGER, 3: serial, date: UTC_TIME, date + 1: 13, date + 14: 0x5A}
     return all(rows[place::width].count(octet) == count for place, octet in fixed.items())
 
 
-def _taken_apart(rows: bytes, width: int, serial: int) -> Columns:
-    whole = len(rows) - len(rows) % (width * _ROWS)
-    fields = list(chain.from_iterable(_form(width, serial, _ROWS).iter_unpack(rows[:whole])))
-    fields += chain.from_iterable(_form(width, serial, 1).iter_unpack(rows[whole:]))
-    return Columns(fields[::2], set(fields[1::2]), rows[width - 1 :: width])
+def _taken_apart(rows: bytes, width: int) -> Columns:
+    """Return the columns of entries that begin at each multiple of the width."""
+    end = 4 + rows[3]
+    leading = _numbers([rows[place::width] for place in range(4, min(end, 12))])
+    rising = all(map(lt, leading, leading[1:]))
+    if not rising:
+        serials = [rows[at + 4 : at + end] for at in range(0, len(rows), width)]
+        rising = all(map(lt, serials, serials[1:]))
+    days = set(_numbers([rows[end + 2 + place :: width] for place in range(6)]))
+    return Columns(
+        rising,
+        {day.to_bytes(6, "big") for day in days},
+        rows[width - 1 :: width],
+        lambda at: int.from_bytes(rows[at * width + 4 : at * width + end], "big"),
+    )
 
 
-@lru_cache(maxsize=4 * _LONGEST_SERIAL)
-def _form(width: int, serial: int, rows: int) -> struct.Struct:
-    """Return what takes the serial (with its length) and the day out of so many rows."""
-    return struct.Struct(f"3x{serial + 1}s2x6s{width - serial - 12}x" * rows)
+def _numbers(columns: list[bytes]) -> tuple[int, ...]:
+    """Return the number that the octets of each row are, of up to eight columns."""
+    size = 2 if len(columns) <= 2 else 8  # noqa: PLR2004
+    octets = bytearray(size * len(columns[0]))
+    for place, column in enumerate(columns, size - len(columns)):
+        octets[place::size] = column
+    return struct.unpack(f">{len(columns[0])}{'H' if size == 2 else 'Q'}", octets)
 
 
 @lru_cache(maxsize=_LONGEST_SERIAL)

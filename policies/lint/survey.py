@@ -6,14 +6,12 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
-from operator import lt
 from weakref import WeakKeyDictionary
 
 from pki import oids
 from pki.findings import Severity
 from pki.reading.crl import Entry, RevocationList
-from pki.reading.entries import PlainBlock, reason_extensions
+from pki.reading.entries import PlainBlock, plain_block, reason_extensions
 from pki.reading.extensions import Extension
 from pki.reading.tlv import GENERALIZED_TIME, UTC_TIME, DerError
 from pki.reading.values import Time, read_time
@@ -131,6 +129,33 @@ def _is_generalized(date: Time | None) -> bool:
     return date is None or (date.tag == GENERALIZED_TIME and date.moment is not None)
 
 
+class EarlySurvey:
+    """Looks at entries before their list is put together; ``head`` is that list without them."""
+
+    def __init__(self, head: RevocationList) -> None:
+        self._surveyor = _Surveyor(head)
+        self._octets, self._sound = 0, True
+
+    def take(self, joined: bytes) -> None:
+        """Look at whole entries, behind those taken before."""
+        self._octets += len(joined)
+        block = plain_block(joined) if self._sound else None
+        self._sound = (
+            block is not None
+            and len(block.octets) == len(joined)
+            and self._surveyor.read_at_once(block)
+        )
+
+    def hand_over(self, crl: RevocationList) -> None:
+        """Let the list that now holds these entries be judged by what was seen.
+
+        Where they are not all sound it is left to be read through itself.
+        """
+        begin, end = crl.entries_bounds or (0, 0)
+        if self._sound and self._octets == end - begin:
+            _SURVEYS[crl] = self._surveyor.folded()
+
+
 class _Surveyor:
     def __init__(self, crl: RevocationList) -> None:
         self.crl = crl
@@ -144,26 +169,30 @@ class _Surveyor:
         result = self.result
         try:
             for block in self.crl.blocks():
-                if not isinstance(block, PlainBlock) or not self._read_at_once(block):
+                if not isinstance(block, PlainBlock) or not self.read_at_once(block):
                     self._read(block.entries())
         except DerError as error:
             result.unreadable = str(error)
-        for kind in self._kinds.values():
-            self._fold(kind)
+        self.folded()
         if not self._ordered:
             result.too_many = result.count > MOST_UNORDERED
             if not result.too_many:
                 self._look_for_repeated()
         return result
 
-    def _read_at_once(self, block: PlainBlock) -> bool:
+    def folded(self) -> Survey:
+        """Return what was found, when the last block was looked at."""
+        for kind in self._kinds.values():
+            self._fold(kind)
+        return self.result
+
+    def read_at_once(self, block: PlainBlock) -> bool:
         """Look at all entries together; say False, with nothing noted, if one is not sound."""
-        serials, days, reasons = block.columns()
-        if not self._previous < int.from_bytes(serials[0][1:], "big"):
+        columns = block.columns()
+        reasons = columns.reasons
+        if not (columns.rising and self._previous < columns.serial(0)):
             return False
-        if not all(map(lt, serials, islice(serials, 1, None))):
-            return False
-        if not all(self._is_sound(day, block.octets) for day in days - self._sound_days):
+        if not all(self._is_sound(day, block.octets) for day in columns.days - self._sound_days):
             return False
         present = sorted(filter(reasons.__contains__, _REASONS), key=reasons.index)
         known = {reason: reason_extensions(reason) for reason in present}
@@ -174,9 +203,9 @@ class _Surveyor:
             kind.count += reasons.count(reason)
             at = -1
             while len(kind.first) < MOST_TOLD and (at := reasons.find(reason, at + 1)) >= 0:
-                kind.first.append(int.from_bytes(serials[at][1:], "big"))
-        self.result.count += len(serials)
-        self._previous = int.from_bytes(serials[-1][1:], "big")
+                kind.first.append(columns.serial(at))
+        self.result.count += len(reasons)
+        self._previous = columns.serial(len(reasons) - 1)
         return True
 
     def _is_sound(self, day: bytes, entries: bytes) -> bool:

@@ -506,7 +506,7 @@ def test_an_encoder_gone_wrong_gives_no_list(
         def write(target: BinaryIO, made: ListFacts, around: Frame, *rest: Any) -> None:
             written.append(around)
             changed = (
-                around.tail.replace(b"\x02\x01", b"\x02\x02") if len(written) > 1 else around.tail
+                around.tail.replace(b"\x02\x01", b"\x02\x02") if len(written) > 2 else around.tail
             )
             write_list(target, made, Frame(around.head, changed), *rest)
 

@@ -22,7 +22,7 @@ from pki.findings import Finding
 from pki.reading import crl as lists
 from pki.reading.certificate import read_certificate
 from pki.reading.crl import Entry, RevocationList, open_list, read_list, split_entries
-from pki.reading.entries import OddBlock, PlainBlock, other_entry
+from pki.reading.entries import OddBlock, PlainBlock, other_entry, plain_block, plain_end
 from pki.reading.tlv import DerError, Octets
 from policies.lint.catalogue import check_list
 from policies.lint.check import JudgedList
@@ -337,10 +337,35 @@ def test_columns_are_those_of_the_entries(octets: int) -> None:
             )
         block = PlainBlock(b"".join(entries))
         assert block.encoded() == entries
-        serials, days, reasons = block.columns()
-        assert list(serials) == [one[3 : 4 + octets] for one in entries]
-        assert days == {one[6 + octets : 12 + octets] for one in entries}
-        assert list(reasons) == [one[-1] if one[1] == full else 0xFF for one in entries]
+        serials = [int.from_bytes(one[4 : 4 + octets], "big") for one in entries]
+        for columns in (block.columns(), sound_block(b"".join(entries)).columns()):
+            assert [columns.serial(at) for at in range(len(entries))] == serials
+            assert columns.rising is (sorted(set(serials)) == serials)
+            assert columns.days == {one[6 + octets : 12 + octets] for one in entries}
+            assert list(columns.reasons) == [one[-1] if one[1] == full else 0xFF for one in entries]
+
+
+def sound_block(octets: bytes) -> PlainBlock:
+    """Return the block that is all of the octets."""
+    block = plain_block(octets)
+    assert block is not None
+    assert block.octets == octets
+    return block
+
+
+@pytest.mark.parametrize("reason", [None, 0, 10])
+def test_a_plain_entry_is_told_from_every_other_octet_by_octet(reason: int | None) -> None:
+    """Of many of one form, one octet of one entry is changed to each other value."""
+    before, entry, after = (plain(serial, reason) for serial in (1, 2, 3))
+    for place in range(len(entry)):
+        for octet in range(256):
+            changed = entry[:place] + bytes((octet,)) + entry[place + 1 :]
+            octets = before * 3 + changed + after * 3
+            block = plain_block(octets)
+            assert block is not None
+            end = plain_end(octets, 0)
+            assert block.octets == octets[:end]
+            assert (block.even is not None) is (end == len(octets))
 
 
 @pytest.mark.parametrize(
