@@ -27,6 +27,7 @@ from ca.building import (
 )
 from ca.issuers import issuer_certificate, shard_for, shard_uri, signing_hash
 from ca.records import Certificate, CertificateState, Issuer
+from ca.revocation import verify_not_revoked
 from keys.backend import KeyBackend
 from pki.errors import Conflict, Refused
 from pki.findings import Severity
@@ -113,8 +114,11 @@ class Issuance:
         """Return the judged twin of a certificate below the issuer, of an order if it has one.
 
         Its serial number decides the part of the issuer's list. Raises ``Refused`` with every
-        finding if one is an ERROR, which is entered, or for a DEMO mark out of place.
+        finding if one is an ERROR, which is entered, for a DEMO mark out of place, and where the
+        issuer is revoked.
         """
+        with self.store.read() as tx:
+            verify_not_revoked(tx, self.trail, issuer)
         shard = shard_for(self.profiles.crl(issuer.crl_profile), wanted.serial)
         twin = self.twin(issuer, profile, wanted, shard)
         self._judge(issuer, profile, twin, issuer_certificate(issuer), order_id)
@@ -193,10 +197,12 @@ class Issuance:
     def finish(self, row: Certificate, acting: Acting) -> x509.Certificate:
         """Sign the stored bytes of a RESERVED row, store and return the certificate.
 
-        Raises ``Refused`` for a CA that is not as its ceremony made it.
+        Raises ``Refused`` for a CA that is not as its ceremony made it, or is revoked.
         """
         with self.store.read() as tx:
             issuer = self.authorities.find(tx, row.issuer_id)
+            if issuer.certificate_der is not None:
+                verify_not_revoked(tx, self.trail, issuer)
         hash_name = signing_hash(issuer, self.profiles)
         key = self.keys.open(issuer.key_label)
         signature = sign(key, row.tbs_der, hash_name)

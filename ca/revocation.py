@@ -1,22 +1,27 @@
-"""Revocation: final, for every certificate of a carrier, on a signed decision."""
+"""Revocation: final, on signed decisions: every certificate of a carrier, or a CA's own."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from audit.canonical import digest
+from audit.canonical import canonical_json, digest
+from audit.records import Criteria
 from audit.trail import Event, Trail
 from ca import records
-from ca.issuers import issuer_certificate, verify_shard
+from ca.issuers import find_issuer, issuer_certificate, verify_shard
 from ca.records import Carrier, Certificate, Issuer, ListEntry, Revocation, Series
 from operators.directory import Directory, kept_statement
 from operators.records import Statement
 from operators.statements import Decision, Signer, StatementType
-from pki.errors import Conflict, NotFound, Refused
+from pki.errors import Conflict, InvalidInput, NotFound, Refused
 from pki.reasons import Reason, entry_der
+from pki.serials import serial_hex
 from pki.validity import Clock, whole_seconds
-from policies.grounds import Ground, ground, reason_on_list
+from policies.grounds import Ground, ca_ground, ground, reason_on_list
 from policies.profiles import CrlProfile, ListScope, Profiles
 from policies.roles import Role
 from store.database import Transaction
@@ -59,6 +64,49 @@ class RevocationOrder:
 
 
 @dataclass(frozen=True)
+class CaGround:
+    """Why two managers revoke a CA's certificate, and what shows it."""
+
+    ground: Ground
+    evidence: str
+
+    def content(self) -> dict[str, object]:
+        """Return it as the trail holds it."""
+        return {"ground": self.ground.code, "evidence": self.evidence}
+
+    def decisions(self, row: Certificate) -> tuple[Decision, Decision]:
+        """Return what a CA manager and an IA manager say of the certificate."""
+        certificate = hashlib.sha256(row.certificate_der or b"").hexdigest()
+        seen = digest(canonical_json({"certificate": certificate, "evidence": self.evidence}))
+        manager, second = (
+            Decision(
+                StatementType.CA_REVOCATION,
+                "certificate",
+                f"{row.issuer_id}:{row.serial}",
+                seen,
+                "REVOKE",
+                role,
+                reason=self.ground.code,
+            )
+            for role in (Role.CA_MANAGER, Role.IA_MANAGER)
+        )
+        return manager, second
+
+
+class _Made(NamedTuple):
+    """A certificate's revocation on its way into the store."""
+
+    row: Certificate
+    revocation: Revocation
+    entry: ListEntry
+    series: Series
+
+    @property
+    def name(self) -> str:
+        return f"{self.row.issuer_id}:{self.row.serial}"
+
+
+@dataclass(frozen=True)
 class Revocations:
     """Executes decided revocations."""
 
@@ -80,13 +128,8 @@ class Revocations:
         second = None if order.emergency else _second_person(officer, executor)
         rows = living_certificates(tx, order.carrier_id)
         if not rows:
-            raise Conflict(
-                "ca.revoke.twice",
-                f"every certificate of {order.carrier_id} is revoked already",
-                "Revocation is final; nothing more is to be done.",
-            )
-        made = [self._revocation(tx, row, order, statement_id) for row in rows]
-        entries = [self._entry(tx, *pair) for pair in zip(rows, made, strict=True)]
+            raise _twice(f"every certificate of {order.carrier_id}")
+        made = [self._made(tx, row, order.ground, statement_id, order.request_id) for row in rows]
         event = Event(
             "REV.EXECUTE",
             "carrier",
@@ -94,57 +137,94 @@ class Revocations:
             actor=second.operator_id if second else officer,
             actor_role=Role.IA_OPERATOR if second else Role.REV_OFFICER,
             co_actor=officer if second else "",
-            detail={
-                "certificates": [f"{row.issuer_id}:{row.serial}" for row in rows],
-                "entries": {
-                    f"{row.issuer_id}:{row.serial}": digest(entry.entry_der)
-                    for row, entry in zip(rows, entries, strict=True)
-                },
-                "shards": {f"{row.issuer_id}:{row.serial}": row.shard for row in rows if row.shard},
-                "ground": order.ground.code,
-                "request": order.request_id,
-                "emergency": order.emergency,
-                "statement": statement_id,
-            },
+            detail={**_detail(made), "emergency": order.emergency},
         )
         if second is None:
             self.trail.append(tx, event)
         else:
             self.directory.state(tx, event, (second, order.execution()))
-        seq = self.trail.position(tx)
-        for one in (*made, *entries):
-            one.seq = seq
-        tx.add_all([*made, *entries])
-        tx.flush()
+        self._keep(tx, made)
         return rows
 
-    def _revocation(
-        self, tx: Transaction, row: Certificate, order: RevocationOrder, statement_id: str
-    ) -> Revocation:
+    def execute_ca(
+        self, tx: Transaction, issuer: Issuer, why: CaGround, manager: Signer, second: Signer
+    ) -> Certificate:
+        """Revoke the CA's own certificate, which its issuer's next list then holds; return it.
+
+        ``manager`` acts as CA manager, ``second`` as IA manager. Raises ``Refused`` where they are
+        one person or may not, ``Conflict`` where it is revoked already.
+        """
+        if not why.evidence.strip():
+            raise InvalidInput("ca.revoke.evidence", "nothing is said that shows it", "Name it.")
+        row = records.own_certificate(tx, issuer)
+        if row is None:
+            raise NotFound("ca.revoke.none", f"the CA {issuer.id} has no certificate")
+        if records.revocation_of(tx, row.id or 0) is not None:
+            raise _twice(f"the certificate of {issuer.id}")
+        if manager.operator_id == second.operator_id:
+            raise Refused("ca.separation", "a CA is revoked by two people, and this is one")
+        first, other = why.decisions(row)
+        about = ("certificate", f"{row.issuer_id}:{row.serial}", manager.operator_id)
+        people = (Role.CA_MANAGER, second.operator_id)
+        decided = Event("REV.DECIDE", *about, *people, detail=why.content())
+        kept = self.directory.state(tx, decided, (manager, first), (second, other))
+        made = [self._made(tx, row, why.ground, kept[0].id, "")]
+        detail = {**_detail(made), "second": kept[1].id, **why.content()}
+        self.trail.append(tx, Event("REV.EXECUTE", *about, *people, detail=detail))
+        self._keep(tx, made)
+        return row
+
+    def _made(
+        self, tx: Transaction, row: Certificate, why: Ground, statement_id: str, request_id: str
+    ) -> _Made:
         issuer = tx.get_one(Issuer, row.issuer_id)
         issuer_certificate(issuer)
-        table = self.profiles.crl(issuer.crl_profile).reasons.table
+        profile = self.profiles.crl(issuer.crl_profile)
         assert row.id is not None  # noqa: S101 - stored rows have one
-        return Revocation(
+        revocation = Revocation(
             certificate_id=row.id,
-            ground=order.ground.code,
-            reason=reason_on_list(order.ground, table),
+            ground=why.code,
+            reason=reason_on_list(why, profile.reasons.table),
             revoked_at=whole_seconds(self.clock()),
             statement_id=statement_id,
-            request_id=order.request_id,
-            seq=self.trail.position(tx) + 1,
+            request_id=request_id,
+            seq=0,
         )
-
-    def _entry(self, tx: Transaction, row: Certificate, revocation: Revocation) -> ListEntry:
-        issuer = tx.get_one(Issuer, row.issuer_id)
-        series = series_of(row, issuer, self.profiles.crl(issuer.crl_profile))
-        return ListEntry(
+        series = series_of(row, issuer, profile)
+        entry = ListEntry(
             series=series.key,
             serial=row.serial,
             not_after=row.not_after if row.certificate_der is not None else None,
-            seq=revocation.seq,
+            seq=0,
             entry_der=entry_of(row, revocation),
         )
+        return _Made(row, revocation, entry, series)
+
+    def _keep(self, tx: Transaction, made: Sequence[_Made]) -> None:
+        """Store what the trail's newest entry tells of."""
+        seq = self.trail.position(tx)
+        for one in made:
+            one.revocation.seq = one.entry.seq = seq
+            tx.add_all([one.revocation, one.entry])
+        tx.flush()
+
+
+def _detail(made: Sequence[_Made]) -> dict[str, object]:
+    """Return what the trail says of revocations on one decision."""
+    revocation = made[0].revocation
+    return {
+        "certificates": [one.name for one in made],
+        "entries": {one.name: digest(one.entry.entry_der) for one in made},
+        "shards": {one.name: one.row.shard for one in made if one.row.shard},
+        "scopes": {
+            one.name: one.series.scope.value
+            for one in made
+            if one.series.scope is not ListScope.FULL
+        },
+        "ground": revocation.ground,
+        "request": revocation.request_id,
+        "statement": revocation.statement_id,
+    }
 
 
 def series_of(row: Certificate, issuer: Issuer, profile: CrlProfile) -> Series:
@@ -166,18 +246,26 @@ def entry_of(row: Certificate, revocation: Revocation) -> bytes:
 
 
 def verify_decided(directory: Directory, tx: Transaction, row: Certificate) -> None:
-    """Raise ``Refused`` unless an officer signed the revocation of the certificate's carrier.
+    """Raise ``Refused`` unless people signed the revocation of the certificate.
 
-    The entry of its execution must name this certificate, this element of the list and the
-    statement: so neither a row put in nor one that points to another carrier will do.
+    An officer that of its carrier, two managers that of a CA. The entry of its execution must name
+    this certificate, this element of the list and the statement: so neither a row put in nor one
+    that points to another carrier will do.
     """
     revocation = records.revocation_of(tx, row.id or 0)
-    statement = tx.get(Statement, revocation.statement_id) if revocation else None
-    if (
-        revocation is None
-        or statement is None
-        or not _executed(directory.trail, tx, row, revocation)
-    ):
+    detail = _executed(directory.trail, tx, row, revocation) if revocation is not None else None
+    if revocation is None or detail is None:
+        raise _unsigned(row)
+    if row.order_id is None:
+        evidence, second = (str(detail.get(name, "")) for name in ("evidence", "second"))
+        why = CaGround(ca_ground(revocation.ground), evidence)
+        ids = (revocation.statement_id, second)
+        pairs = zip(ids, why.decisions(row), strict=True)
+        if len({directory.verify_kept(tx, *pair) for pair in pairs}) < len(ids):
+            raise _unsigned(row)
+        return
+    statement = tx.get(Statement, revocation.statement_id)
+    if statement is None:
         raise _unsigned(row)
     signed = kept_statement(statement).signed
     emergency = signed.field("decision") == "REVOKE_AT_ONCE"
@@ -191,6 +279,23 @@ def verify_decided(directory: Directory, tx: Transaction, row: Certificate) -> N
     directory.verify_kept(tx, statement.id, order.decision())
 
 
+def verify_not_revoked(tx: Transaction, trail: Trail, issuer: Issuer) -> None:
+    """Raise ``Refused`` if the trail tells of the revocation of the CA, or of one above it."""
+    while True:
+        serial = serial_hex(issuer_certificate(issuer).serial_number)
+        about = ("certificate", f"{issuer.parent_id or issuer.id}:{serial}")
+        wanted = Criteria(object_type=about[0], object_id=about[1], code="REV.EXECUTE")
+        if trail.search(wanted, limit=1):
+            raise Refused(
+                "ca.issuer.revoked",
+                f"the CA {issuer.id} is revoked and issues nothing more",
+                "Hold a key ceremony for a new one: `hpki ca ceremony FILE`.",
+            )
+        if issuer.parent_id is None:
+            return
+        issuer = find_issuer(tx, issuer.parent_id)
+
+
 def _unsigned(row: Certificate) -> Refused:
     return Refused(
         "ca.revoke.unsigned",
@@ -199,20 +304,31 @@ def _unsigned(row: Certificate) -> Refused:
     )
 
 
-def _executed(trail: Trail, tx: Transaction, row: Certificate, revocation: Revocation) -> bool:
-    """Whether the trail says, where the revocation claims to stand, that it was executed so."""
+def _twice(what: str) -> Conflict:
+    return Conflict(
+        "ca.revoke.twice",
+        f"{what} is revoked already",
+        "Revocation is final; nothing more is to be done.",
+    )
+
+
+def _executed(
+    trail: Trail, tx: Transaction, row: Certificate, revocation: Revocation
+) -> dict[str, object] | None:
+    """Return what the trail says where the revocation claims to stand, None for another one."""
     entry = trail.entry(tx, revocation.seq)
     if entry is None or digest(entry.body.encode()) != entry.hash:
-        return False
+        return None
+    name = f"{row.issuer_id}:{row.serial}"
     try:
         body = json.loads(entry.body)
-        detail = body["detail"]
+        detail: dict[str, object] = body["detail"]
         said = (body["code"], body["object_id"], detail["statement"])
-        element = detail["entries"].get(f"{row.issuer_id}:{row.serial}")
+        element = body["detail"]["entries"].get(name)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return False
-    wanted = ("REV.EXECUTE", row.carrier_id, revocation.statement_id)
-    return said == wanted and element == digest(entry_of(row, revocation))
+        return None
+    wanted = ("REV.EXECUTE", row.carrier_id or name, revocation.statement_id)
+    return detail if said == wanted and element == digest(entry_of(row, revocation)) else None
 
 
 def _second_person(officer: str, executor: Signer | None) -> Signer:

@@ -7,9 +7,10 @@ new entry by the officer's decision and the trail, a missing one by the end of i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import NamedTuple
 
 from cryptography import x509
@@ -44,11 +45,14 @@ class Before:
 
 
 class Executed(NamedTuple):
-    """A revocation as the trail tells it: its position, the serial, and its entry's SHA-256."""
+    """A revocation as the trail tells it: its position, the serial, and its entry's SHA-256.
+
+    Of one taken over from a list that was made elsewhere no digest is known.
+    """
 
     seq: int
     serial: str
-    entry_digest: str
+    entry_digest: str | None = None
 
 
 @dataclass
@@ -158,9 +162,10 @@ class Continuity:
         ``kept_since``: entries of certificates that had expired before it were left out.
         """
         after = before.high_water_seq if before is not None else 0
-        for one in self.executed(series, after, up_to):
+        told = self.executed(series, after, up_to), self._taken_over(series, after, up_to)
+        for one in chain(*told):
             entry = ca_records.list_entry(tx, series, one.serial)
-            if entry is not None and digest(entry.entry_der) != one.entry_digest:
+            if entry is not None and one.entry_digest not in (None, digest(entry.entry_der)):
                 raise _changed(one.serial)
             if entry is not None and (
                 kept_since is None or entry.not_after is None or entry.not_after >= kept_since
@@ -173,33 +178,56 @@ class Continuity:
     def executed(self, series: Series, after: int, up_to: int | None = None) -> Iterator[Executed]:
         """Yield what the trail says was revoked of the series behind one position.
 
-        Not behind ``up_to``: what is executed while a list is made, the next one holds. The root's
-        lists hold CAs, of which none is revoked here.
+        Not behind ``up_to``: what is executed while a list is made, the next one holds.
         """
-        if series.scope is not ListScope.FULL:
+        for entry in self._entries("REV.EXECUTE", after, up_to):
+            yield from _read(entry, lambda entry: _executed(entry, series))
+
+    def _taken_over(self, series: Series, after: int, up_to: int) -> Iterator[Executed]:
+        """Yield what the trail says was taken over from a root's lists that were imported."""
+        if series.scope is ListScope.FULL:
             return
-        while page := self.trail.page(after, _PAGE, code="REV.EXECUTE"):
+        for entry in self._entries("CRL.ISSUE", after, up_to):
+            yield from _read(entry, lambda entry: _imported(entry, series))
+
+    def _entries(self, code: str, after: int, up_to: int | None) -> Iterator[TrailEntry]:
+        while page := self.trail.page(after, _PAGE, code=code):
             after = page[-1].seq
             for entry in page:
                 if up_to is not None and entry.seq > up_to:
                     return
-                yield from _executed(entry, series)
+                yield entry
 
 
-def _executed(entry: TrailEntry, series: Series) -> Iterator[Executed]:
-    """Yield the series' revocations that an entry of the trail tells of."""
+def _read(entry: TrailEntry, told: Callable[[TrailEntry], Iterator[Executed]]) -> list[Executed]:
+    """Return what an entry of the trail tells; raises ``Refused`` for one that was changed."""
     try:
         if digest(entry.body.encode()) != entry.hash:
             raise ValueError
-        detail = json.loads(entry.body)["detail"]
-        for name in sorted(detail["certificates"]):
-            issuer_id, _, serial = name.partition(":")
-            if (issuer_id, detail["shards"].get(name, 0)) == (series.issuer_id, series.shard):
-                yield Executed(entry.seq, serial, detail["entries"][name])
+        return list(told(entry))
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         raise Refused(
-            "crl.trail.changed", "an entry REV.EXECUTE of the trail cannot be read", KEEP
+            "crl.trail.changed", f"the entry {entry.seq} of the trail cannot be read", KEEP
         ) from None
+
+
+def _executed(entry: TrailEntry, series: Series) -> Iterator[Executed]:
+    detail = json.loads(entry.body)["detail"]
+    for name in sorted(detail["certificates"]):
+        issuer_id, _, serial = name.partition(":")
+        scope = detail.get("scopes", {}).get(name, ListScope.FULL)
+        if Series(issuer_id, scope, detail["shards"].get(name, 0)) == series:
+            yield Executed(entry.seq, serial, detail["entries"][name])
+
+
+def _imported(entry: TrailEntry, series: Series) -> Iterator[Executed]:
+    body = json.loads(entry.body)
+    if (body["object_id"].partition(":")[0], body["detail"]["scope"]) == (
+        series.issuer_id,
+        series.scope,
+    ):
+        for serial in body["detail"].get("taken_over", ()):
+            yield Executed(entry.seq, serial)
 
 
 def vanished(serials: list[str], who: str) -> Refused:

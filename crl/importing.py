@@ -61,7 +61,9 @@ class _Elsewhere(Continuity):
         proven: Proven,
     ) -> None:
         known = ca_records.list_entry(tx, series, serial)
-        if series.scope is ListScope.FULL or known and known.entry_der != entry:
+        rows = ca_records.certificate_by_serial(tx, int(serial, 16), issuer.id)
+        ours = any(ca_records.revocation_of(tx, row.id or 0) for row in rows)
+        if series.scope is ListScope.FULL or ours or known and known.entry_der != entry:
             super()._add(tx, issuer, series, serial, entry, proven)
             return
         proven.difference.added.add(serial, "IMPORTED")

@@ -29,6 +29,7 @@ class Ground(Strict):
 class _Grounds(Strict):
     observed: Reason
     ground: tuple[Ground, ...]
+    ca_ground: tuple[Ground, ...]
 
 
 @cache
@@ -41,15 +42,29 @@ def grounds() -> tuple[Ground, ...]:
     return _table().ground
 
 
+def ca_grounds() -> tuple[Ground, ...]:
+    """Return every ground on which a CA's certificate is revoked."""
+    return _table().ca_ground
+
+
 def ground(code: str) -> Ground:
     """Return the ground of that code; raises ``InvalidInput`` with the known ones as a hint."""
-    for entry in grounds():
+    return _found(code, grounds())
+
+
+def ca_ground(code: str) -> Ground:
+    """Return that ground of a CA's revocation; raises as ``ground``."""
+    return _found(code, ca_grounds())
+
+
+def _found(code: str, known: tuple[Ground, ...]) -> Ground:
+    for entry in known:
         if entry.code == code:
             return entry
     raise InvalidInput(
         "policies.ground.unknown",
         f"there is no ground of revocation {code!r}",
-        f"Known: {', '.join(entry.code for entry in grounds())}.",
+        f"Known: {', '.join(entry.code for entry in known)}.",
     )
 
 

@@ -25,6 +25,7 @@ from crl.records import ListState, RevocationList
 from operators.records import Statement
 from pki.findings import Severity
 from pki.serials import serial_hex
+from policies.profiles import ListScope
 from reports.applications import check_applications
 from reports.differences import Difference, difference, read_body, stream
 from store.database import Transaction
@@ -169,6 +170,13 @@ def _certificate_faults(row: Mapping[str, Any], der: bytes) -> Iterator[str]:
             yield name
 
 
+def _series_keys() -> list[sa.ColumnElement[str]]:
+    """Return the keys of the lists of every scope on which a certificate could stand."""
+    shard = sa.cast(col(Certificate.shard), sa.Text)
+    issuer = col(Certificate.issuer_id)
+    return [issuer.concat(f"/{scope.value}/").concat(shard) for scope in ListScope]
+
+
 def _revocations(tx: Transaction) -> Iterator[_Fact]:
     query = sa.select(
         _col(Revocation.seq),
@@ -183,10 +191,7 @@ def _revocations(tx: Transaction) -> Iterator[_Fact]:
     query = query.outerjoin(
         ListEntry,
         sa.and_(
-            col(ListEntry.series)
-            == col(Certificate.issuer_id)
-            .concat("/FULL/")
-            .concat(sa.cast(col(Certificate.shard), sa.Text)),
+            col(ListEntry.series).in_(_series_keys()),
             col(ListEntry.serial) == col(Certificate.serial),
         ),
     )

@@ -89,12 +89,57 @@ def show(
 
     Example: hpki ca show sign
     """
+    _show_ca(options.services(), ca, as_json)
+
+
+@app.command()
+def revoke(
+    ca: Annotated[str, typer.Argument(help="A CA's id, see `hpki ca list`.")],
+    ground: Annotated[str, typer.Option(help="C08_WEAK_ALGORITHM, C09_CA_KEY or C10_CA_END.")],
+    evidence: Annotated[str, typer.Option(help="What shows it: incident, notice, plan.")],
+    operator: options.Operator,
+    second: Annotated[str, typer.Option(help="The IA manager who signs it with you.")],
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    as_json: options.Json = False,
+) -> None:
+    """Revoke a CA for good, and publish the lists at once.
+
+    You sign as CA manager, and an IA manager signs with you. It goes on the next list of the CA
+    that certified it, and the CA issues nothing more; it still makes its own lists. If the lists
+    cannot be published the revocation stands and the exit status is 6. A root whose key is not
+    here gets the entry where its key is: then bring its list here with `hpki crl import`.
+
+    Example: hpki ca revoke auth --ground C09_CA_KEY --evidence "incident 2026-7"
+    --operator sakurai --second mori --yes
+    """
+    from ca.revocation import CaGround
+    from cli.output import confirm, say
+    from cli.publishing import publish_revoked
+    from policies.grounds import ca_ground
+
+    services = options.services()
+    services.ask_for_list_keys()
+    why = CaGround(ca_ground(ground), evidence)
+    _show_ca(services, ca, as_json)
+    if dry_run:
+        return
+    confirm(f"Revoke the CA {ca} for good?", yes)
+    manager, other = services.signer(operator), services.signer(second)
+    with services.store.begin() as tx:
+        issuer = services.authorities.find(tx, ca)
+        revoked = services.revocations.execute_ca(tx, issuer, why, manager, other)
+    say(f"the certificate of {ca} is revoked; it issues nothing more", "bold")
+    say("next: revoke what it issued, tell holders and relying parties, see `hpki cert list`")
+    publish_revoked(services, operator, [revoked])
+
+
+def _show_ca(services: Services, ca: str, as_json: bool) -> None:
     from ca.issuers import find_issuer, issued_profiles, issuer_certificate
     from ca.records import Ceremony
     from cli.output import show_record
     from pki.names import text
 
-    services = options.services()
     with services.store.read() as tx:
         issuer = find_issuer(tx, ca)
         held = tx.get_one(Ceremony, issuer.ceremony_id)
@@ -130,22 +175,24 @@ def _show_cas(services: Services, as_json: bool) -> None:
     from cli.output import show_rows
     from pki.names import text
 
-    with services.store.read() as tx:
-        issuers = records.issuers(tx)
     rows = []
-    for issuer in issuers:
-        der = issuer.certificate_der
-        certificate = x509.load_der_x509_certificate(der) if der else None
-        rows.append(
-            {
-                "id": issuer.id,
-                "issuer": issuer.parent_id or issuer.id,
-                "profile": issuer.profile,
-                "subject": text(certificate.subject) if certificate else "",
-                "not_after": certificate.not_valid_after_utc if certificate else None,
-            }
-        )
-    columns = ("id", "issuer", "profile", "not_after", "subject")
+    with services.store.read() as tx:
+        for issuer in records.issuers(tx):
+            der = issuer.certificate_der
+            certificate = x509.load_der_x509_certificate(der) if der else None
+            own = records.own_certificate(tx, issuer) if der else None
+            revocation = records.revocation_of(tx, own.id or 0) if own is not None else None
+            rows.append(
+                {
+                    "id": issuer.id,
+                    "issuer": issuer.parent_id or issuer.id,
+                    "profile": issuer.profile,
+                    "subject": text(certificate.subject) if certificate else "",
+                    "not_after": certificate.not_valid_after_utc if certificate else None,
+                    "revoked": revocation.revoked_at if revocation is not None else None,
+                }
+            )
+    columns = ("id", "issuer", "profile", "not_after", "revoked", "subject")
     show_rows(rows, columns, as_json=as_json)
 
 

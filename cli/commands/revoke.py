@@ -10,8 +10,6 @@ import typer
 from cli import options
 
 if TYPE_CHECKING:
-    from ca.records import Certificate
-    from cli.wiring import Services
     from ra.revocation import Affected
 
 
@@ -60,6 +58,7 @@ def revoke(
     --operator ishii --executor fujita --confirm 1234
     """
     from cli.output import confirm_digits, say, show_error
+    from cli.publishing import publish_revoked
     from pki.errors import HpkiError, InvalidInput, Refused
     from policies.grounds import ground as find_ground
     from ra.revocation import CallerCheck, Request
@@ -100,44 +99,13 @@ def revoke(
                 raise
             refused += 1
             show_error(error)
-    _publish(services, operator, made)
+    publish_revoked(services, operator, made)
     if refused:
         raise Refused(
             "cli.revoke.some",
             f"{refused} of {len(hit)} cards were not revoked",
             "The errors are above; the others stand.",
         )
-
-
-def _publish(services: Services, operator: str, certificates: list[Certificate]) -> None:
-    """Publish what is due; the revocations stand even if that fails.
-
-    A failure that is of other lists is shown, and raised only where a revocation is not public.
-    """
-    from ca.records import revocation_of
-    from cli.output import say, show_error
-    from pki.errors import HpkiError, Unavailable
-
-    failures: list[HpkiError] = []
-    try:
-        done = services.publish_due(operator)
-        failures = done.failures
-        for row in done.published:
-            say(f"list {row.series} number {row.number} published")
-    except HpkiError as error:
-        failures = [error]
-    with services.store.read() as tx:
-        found = [revocation_of(tx, one.id or 0) for one in certificates]
-    if all(one is not None and one.published_at is not None for one in found):
-        for failure in failures:
-            show_error(failure)
-        return
-    why = f": {failures[0].code}: {failures[0].text}" if failures else ""
-    raise Unavailable(
-        "cli.revoke.unpublished",
-        f"the revocation stands, but its list is not published{why}",
-        "Mend that, then publish with `hpki crl due --at-once`; the timer repeats it too.",
-    )
 
 
 def _show(hit: list[Affected], as_json: bool) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pki.errors import InvalidInput, NotFound, Unavailable
-from policies.grounds import grounds, reason_on_list
+from policies.grounds import ca_grounds, grounds, reason_on_list
 from policies.profiles.model import (
     MOST_SHARDS,
     CertificateProfile,
@@ -200,7 +200,8 @@ def _verify_usable(name: str, profile: CertificateProfile) -> None:
 def _verify_list_usable(name: str, profile: CrlProfile) -> None:
     """Raise ``InvalidInput`` for a list profile whose own lists it would refuse, or late ones."""
     validity = profile.validity
-    reasons = {reason_on_list(ground, profile.reasons.table) for ground in grounds()} - {None}
+    revoked = grounds() if ListScope.FULL in profile.scopes else ca_grounds()
+    reasons = {reason_on_list(ground, profile.reasons.table) for ground in revoked} - {None}
     fault = None
     if not validity.min_hours <= validity.hours <= validity.max_hours:
         fault = "validity.hours does not lie between min_hours and max_hours"

@@ -201,3 +201,33 @@ def test_a_root_without_key_and_list_is_one_line(own_centre: Terminal) -> None:
     assert len(errors) == 2
     assert all("root" in line and "crl.key.elsewhere" in line for line in errors)
     assert all("hpki crl import" in line for line in hints)
+
+
+def test_a_ca_is_revoked_by_two_managers(own_centre: Terminal) -> None:
+    own_centre.run("crl", "due")
+    two = ("--operator", "sakurai", "--second", "mori")
+    why = ("--ground", "C09_CA_KEY", "--evidence", "incident 2026-7")
+    assert "auth" in own_centre.run("ca", "revoke", "auth", *why, *two, "--dry-run").out
+    unanswered = own_centre.run("ca", "revoke", "auth", *why, *two, status=3)
+    assert "error cli.confirm: " in unanswered.err
+    own_centre.refused(
+        "policies.ground.unknown",
+        2,
+        *("ca", "revoke", "auth", "--ground", "R01_DEATH", "--evidence", "x", *two, "--yes"),
+    )
+    swapped = ("--operator", "mori", "--second", "sakurai")
+    failed = own_centre.run("ca", "revoke", "auth", *why, *swapped, "--yes", status=3)
+    assert "error operators.role.missing: " in failed.err
+    failed = own_centre.run("ca", "revoke", "other", *why, *two, "--yes", status=4)
+    assert "error ca.issuer.unknown: " in failed.err
+    assert not list(x509.load_der_x509_crl(public(own_centre, "sarl.crl").read_bytes()))
+    own_centre.run("ca", "revoke", "auth", *why, *two, "--yes")
+    (entry,) = x509.load_der_x509_crl(public(own_centre, "sarl.crl").read_bytes())
+    listed = {row["id"]: row["revoked"] for row in own_centre.run("ca", "list", "--json").json}
+    assert {name for name, at in listed.items() if at is not None} == {"auth"}
+    shown_serial = own_centre.run("ca", "show", "auth", "--json").json["serial"]
+    assert int(shown_serial, 16) == entry.serial_number
+    (proven,) = shown(own_centre, "prove", shown_serial)
+    assert (proven["issuer"], proven["scope"]) == ("root", "SARL")
+    again = own_centre.run("ca", "revoke", "auth", *why, *two, "--yes", status=5)
+    assert "error ca.revoke.twice: " in again.err

@@ -34,7 +34,6 @@ from tests.flows.test_lists import (
     numbers,
     octets_of,
     published,
-    revoke_row,
     serials,
 )
 from tests.golden.listing import to_be_signed
@@ -205,25 +204,6 @@ def test_what_the_root_revoked_elsewhere_is_taken_over(centre: Centre) -> None:
     with centre.store.begin() as tx:
         tx.delete(tx.exec(select(ListEntry)).one())
     refused(Refused, "crl.entry.vanished", lambda: take(centre, lacking))
-
-
-def test_a_revocation_without_list_and_key_is_not_passed_over(centre: Centre) -> None:
-    centre.due()
-    lose_key(centre)
-    assert centre.due() == []
-    row = sub_ca_row(centre)
-    revoke_row(centre, row, centre.now)
-    text = refused(Unavailable, "crl.key.elsewhere", centre.due).text
-    assert "a revocation stands on no list root SARL" in text
-    without = made(centre, SARL, 3, centre.now)
-    refused(Refused, "crl.import.missing", lambda: take(centre, without))
-    entry = entry_der(int(row.serial, 16), centre.now, Reason.SUPERSEDED)
-    later = entry_der(int(row.serial, 16), centre.now + HOURS, Reason.SUPERSEDED)
-    other = made(centre, SARL, 3, centre.now, later)
-    refused(Refused, "crl.entry.changed", lambda: take(centre, other))
-    take(centre, made(centre, SARL, 3, centre.now, entry))
-    assert of_root(centre.due()) == [("SARL", 3)]
-    assert serials(published(centre, "sarl.crl")) == [int(row.serial, 16)]
 
 
 def test_a_lost_file_without_the_key_is_not_passed_over(centre: Centre) -> None:
