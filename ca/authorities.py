@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
+from audit.canonical import digest
+from audit.records import Criteria, search
 from ca.ceremony_file import CaScript, load_script
-from ca.issuers import find_issuer
+from ca.issuers import find_issuer, own_serial
 from ca.records import Ceremony, Issuer
 from operators.directory import Directory
 from operators.statements import Decision, StatementType
@@ -58,6 +60,7 @@ class Authorities:
     directory: Directory
     profiles: Profiles
     _proven: _Proven = field(default_factory=dict, repr=False, compare=False)
+    _told: set[tuple[str, str]] = field(default_factory=set, repr=False, compare=False)
 
     def find(self, tx: Transaction, issuer_id: str) -> Issuer:
         """Return the CA, proven; raises ``NotFound``, and ``Refused`` as ``verify``."""
@@ -81,9 +84,30 @@ class Authorities:
             if name != "certificate_der" and getattr(issuer, name) != getattr(wanted, name):
                 raise _changed(issuer.id, name)
         if issuer.certificate_der is not None:
-            parent = issuer if issuer.parent_id is None else find_issuer(tx, issuer.parent_id)
-            if issuer.subject_der != _subject(issuer) or not _signed_by(issuer, parent):
+            parent = issuer if issuer.parent_id is None else self.find(tx, issuer.parent_id)
+            if (
+                issuer.subject_der != _subject(issuer)
+                or not _signed_by(issuer, parent)
+                or not self._is_told(tx, issuer)
+            ):
                 raise _changed(issuer.id, "certificate_der")
+
+    def _is_told(self, tx: Transaction, issuer: Issuer) -> bool:
+        """Say whether the trail tells that exactly this certificate was issued to the CA."""
+        about = f"{issuer.parent_id or issuer.id}:{own_serial(issuer)}"
+        sha256 = hashlib.sha256(issuer.certificate_der or b"").hexdigest()
+        if (about, sha256) in self._told:
+            return True
+        criteria = Criteria(code="CERT.ISSUE", object_type="certificate", object_id=about)
+        for entry in search(tx, criteria, 0, 1):
+            try:
+                said = json.loads(entry.body)["detail"]["certificate"]
+            except (KeyError, TypeError, ValueError, RecursionError):
+                return False
+            if said == sha256 and digest(entry.body.encode()) == entry.hash:
+                self._told.add((about, sha256))
+                return True
+        return False
 
     def _entries(self, tx: Transaction, ceremony: Ceremony) -> dict[str, CaScript]:
         octets = ceremony.script.encode()

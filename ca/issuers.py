@@ -13,6 +13,7 @@ from ca.records import CarrierKind, Certificate, Issuer
 from operators.exchange.peers import PeerView
 from pki.errors import Conflict, InvalidInput, NotFound, Refused
 from pki.extensions import distribution_points
+from pki.serials import serial_hex
 from pki.signing import HashName
 from policies.profiles import CertificateProfile, CrlProfile, Holder, Profiles, Purpose
 from store.database import Transaction
@@ -30,6 +31,19 @@ def issuer_certificate(issuer: Issuer) -> x509.Certificate:
             "Run its ceremony file again: it continues where it stopped.",
         )
     return x509.load_der_x509_certificate(issuer.certificate_der)
+
+
+def own_serial(issuer: Issuer) -> str:
+    """Return the serial number of the CA's own certificate, 40 digits; raises ``Conflict``."""
+    return serial_hex(issuer_certificate(issuer).serial_number)
+
+
+def own_certificate(tx: Transaction, issuer: Issuer) -> Certificate | None:
+    """Return the row of the CA's own certificate, None where none has its serial number."""
+    rows = records.certificate_by_serial(
+        tx, int(own_serial(issuer), 16), issuer.parent_id or issuer.id
+    )
+    return rows[0] if rows else None
 
 
 def signing_hash(issuer: Issuer, profiles: Profiles) -> HashName:

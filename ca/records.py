@@ -284,16 +284,6 @@ def certificates_of_carrier(tx: Transaction, carrier_id: str) -> list[Certificat
     return list(tx.exec(query))
 
 
-def own_certificate(tx: Transaction, issuer: Issuer) -> Certificate | None:
-    """Return the row of the CA's own certificate, or None."""
-    query = select(Certificate).where(
-        col(Certificate.order_id).is_(None),
-        Certificate.issuer_id == (issuer.parent_id or issuer.id),
-        Certificate.certificate_der == issuer.certificate_der,
-    )
-    return tx.exec(query).first()
-
-
 def key_is_certified(tx: Transaction, spki_sha256: str) -> bool:
     """Return whether any certificate of this site, issued or reserved, holds the key."""
     query = select(Certificate.id).where(Certificate.spki_sha256 == spki_sha256)

@@ -8,16 +8,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from cryptography import x509
+
 from audit.canonical import canonical_json, digest
-from audit.records import Criteria
+from audit.records import Criteria, search
 from audit.trail import Event, Trail
 from ca import records
-from ca.issuers import find_issuer, issuer_certificate, verify_shard
+from ca.issuers import (
+    find_issuer,
+    issuer_certificate,
+    own_certificate,
+    own_serial,
+    verify_shard,
+)
 from ca.records import Carrier, Certificate, Issuer, ListEntry, Revocation, Series
 from operators.directory import Directory, kept_statement
 from operators.records import Statement
 from operators.statements import Decision, Signer, StatementType
 from pki.errors import Conflict, InvalidInput, NotFound, Refused
+from pki.reading.certificate import serial_in
+from pki.reading.tlv import DerError
 from pki.reasons import Reason, entry_der
 from pki.serials import serial_hex
 from pki.validity import Clock, whole_seconds
@@ -25,6 +35,8 @@ from policies.grounds import Ground, ca_ground, ground, reason_on_list
 from policies.profiles import CrlProfile, ListScope, Profiles
 from policies.roles import Role
 from store.database import Transaction
+
+_KEEP = "Keep the store as it is and call the auditor."
 
 
 @dataclass(frozen=True)
@@ -130,6 +142,9 @@ class Revocations:
         if not rows:
             raise _twice(f"every certificate of {order.carrier_id}")
         made = [self._made(tx, row, order.ground, statement_id, order.request_id) for row in rows]
+        for one in made:
+            if _is_authority(one.row, one.series):
+                raise _changed(one.row, "it is a CA's, and no card holds its key")
         event = Event(
             "REV.EXECUTE",
             "carrier",
@@ -149,18 +164,15 @@ class Revocations:
     def execute_ca(
         self, tx: Transaction, issuer: Issuer, why: CaGround, manager: Signer, second: Signer
     ) -> Certificate:
-        """Revoke the CA's own certificate, which its issuer's next list then holds; return it.
+        """Revoke a proven CA's own certificate, which its issuer's next list holds; return its row.
 
-        ``manager`` acts as CA manager, ``second`` as IA manager. Raises ``Refused`` where they are
-        one person or may not, ``Conflict`` where it is revoked already.
+        ``manager`` acts as CA manager, ``second`` as IA manager. Raises ``InvalidInput`` without
+        evidence, ``Conflict`` for a CA without certificate or revoked already, ``Refused`` where
+        the two are one person or may not, and for rows that say what nobody signed.
         """
         if not why.evidence.strip():
             raise InvalidInput("ca.revoke.evidence", "nothing is said that shows it", "Name it.")
-        row = records.own_certificate(tx, issuer)
-        if row is None:
-            raise NotFound("ca.revoke.none", f"the CA {issuer.id} has no certificate")
-        if records.revocation_of(tx, row.id or 0) is not None:
-            raise _twice(f"the certificate of {issuer.id}")
+        row = self._own_row(tx, issuer)
         if manager.operator_id == second.operator_id:
             raise Refused("ca.separation", "a CA is revoked by two people, and this is one")
         first, other = why.decisions(row)
@@ -174,17 +186,42 @@ class Revocations:
         self._keep(tx, made)
         return row
 
+    def _own_row(self, tx: Transaction, issuer: Issuer) -> Certificate:
+        """Return the row of the CA's own certificate; raises as ``execute_ca``."""
+        issuer_certificate(issuer)
+        row = own_certificate(tx, issuer)
+        if row is None:
+            raise Refused("ca.row.changed", f"the certificate of {issuer.id} has no row", _KEEP)
+        above = tx.get_one(Issuer, row.issuer_id)
+        series = series_of(row, above, self.profiles.crl(above.crl_profile))
+        if row.order_id is not None or row.certificate_der != issuer.certificate_der:
+            raise _changed(row, f"it is not the certificate of {issuer.id}")
+        if records.revocation_of(tx, row.id or 0) is not None:
+            verify_decided(self.directory, tx, row, series)
+            raise _twice(f"the certificate of {issuer.id}")
+        if records.list_entry(tx, series, row.serial) is not None:
+            raise _twice(f"by a list that was made elsewhere, {issuer.id}")
+        return row
+
     def _made(
         self, tx: Transaction, row: Certificate, why: Ground, statement_id: str, request_id: str
     ) -> _Made:
         issuer = tx.get_one(Issuer, row.issuer_id)
         issuer_certificate(issuer)
+        _verify_serial(row)
         profile = self.profiles.crl(issuer.crl_profile)
+        reason = reason_on_list(why, profile.reasons.table)
+        if reason is not None and reason not in profile.reasons.allowed:
+            raise Refused(
+                "ca.revoke.reason",
+                f"{why.code} gives the reason {reason.name}, which no list of {issuer.id} may have",
+                f"Use another ground, or mend the profile {issuer.crl_profile}.",
+            )
         assert row.id is not None  # noqa: S101 - stored rows have one
         revocation = Revocation(
             certificate_id=row.id,
             ground=why.code,
-            reason=reason_on_list(why, profile.reasons.table),
+            reason=reason,
             revoked_at=whole_seconds(self.clock()),
             statement_id=statement_id,
             request_id=request_id,
@@ -235,7 +272,7 @@ def series_of(row: Certificate, issuer: Issuer, profile: CrlProfile) -> Series:
     if ListScope.FULL in profile.scopes:
         verify_shard(issuer, profile, row)
         return Series(issuer.id, ListScope.FULL, row.shard)
-    own = row.certificate_der is not None and row.certificate_der == issuer.certificate_der
+    own = row.serial == own_serial(issuer)
     return Series(issuer.id, ListScope.RARL if own else ListScope.SARL)
 
 
@@ -245,7 +282,25 @@ def entry_of(row: Certificate, revocation: Revocation) -> bytes:
     return entry_der(int(row.serial, 16), revocation.revoked_at, reason)
 
 
-def verify_decided(directory: Directory, tx: Transaction, row: Certificate) -> None:
+def _is_authority(row: Certificate, series: Series) -> bool:
+    """Say whether two managers revoke the certificate: the lists of CAs hold no other."""
+    return series.scope is not ListScope.FULL or row.order_id is None
+
+
+def _verify_serial(row: Certificate) -> None:
+    """Raise ``Refused`` unless the row's serial number is its certificate's."""
+    try:
+        tbs_der = row.tbs_der
+        if row.certificate_der is not None:
+            tbs_der = x509.load_der_x509_certificate(row.certificate_der).tbs_certificate_bytes
+        if serial_hex(serial_in(tbs_der)) == row.serial:
+            return
+    except (DerError, ValueError):
+        pass
+    raise _changed(row, "that is not the serial number of its certificate")
+
+
+def verify_decided(directory: Directory, tx: Transaction, row: Certificate, series: Series) -> None:
     """Raise ``Refused`` unless people signed the revocation of the certificate.
 
     An officer that of its carrier, two managers that of a CA. The entry of its execution must name
@@ -256,7 +311,8 @@ def verify_decided(directory: Directory, tx: Transaction, row: Certificate) -> N
     detail = _executed(directory.trail, tx, row, revocation) if revocation is not None else None
     if revocation is None or detail is None:
         raise _unsigned(row)
-    if row.order_id is None:
+    _verify_serial(row)
+    if _is_authority(row, series):
         evidence, second = (str(detail.get(name, "")) for name in ("evidence", "second"))
         why = CaGround(ca_ground(revocation.ground), evidence)
         ids = (revocation.statement_id, second)
@@ -280,12 +336,21 @@ def verify_decided(directory: Directory, tx: Transaction, row: Certificate) -> N
 
 
 def verify_not_revoked(tx: Transaction, trail: Trail, issuer: Issuer) -> None:
-    """Raise ``Refused`` if the trail tells of the revocation of the CA, or of one above it."""
+    """Raise ``Refused`` if a proven CA, or one above it, is revoked.
+
+    The trail, a row or an element of a list is enough to say so.
+    """
     while True:
-        serial = serial_hex(issuer_certificate(issuer).serial_number)
-        about = ("certificate", f"{issuer.parent_id or issuer.id}:{serial}")
-        wanted = Criteria(object_type=about[0], object_id=about[1], code="REV.EXECUTE")
-        if trail.search(wanted, limit=1):
+        above, serial = issuer.parent_id or issuer.id, own_serial(issuer)
+        told = Criteria(
+            object_type="certificate", object_id=f"{above}:{serial}", code="REV.EXECUTE"
+        )
+        row = own_certificate(tx, issuer)
+        if (
+            search(tx, told, 0, 1)
+            or (row is not None and records.revocation_of(tx, row.id or 0) is not None)
+            or any(records.list_entry(tx, Series(above, one), serial) for one in ListScope)
+        ):
             raise Refused(
                 "ca.issuer.revoked",
                 f"the CA {issuer.id} is revoked and issues nothing more",
@@ -297,11 +362,12 @@ def verify_not_revoked(tx: Transaction, trail: Trail, issuer: Issuer) -> None:
 
 
 def _unsigned(row: Certificate) -> Refused:
-    return Refused(
-        "ca.revoke.unsigned",
-        f"nobody signed the revocation of {row.issuer_id}:{row.serial}",
-        "Keep the store as it is and call the auditor.",
-    )
+    name = f"{row.issuer_id}:{row.serial}"
+    return Refused("ca.revoke.unsigned", f"nobody signed the revocation of {name}", _KEEP)
+
+
+def _changed(row: Certificate, why: str) -> Refused:
+    return Refused("ca.row.changed", f"{row.issuer_id}:{row.serial}: {why}", _KEEP)
 
 
 def _twice(what: str) -> Conflict:

@@ -77,7 +77,7 @@ def verify_facts(parsed: RevocationList, facts: ListFacts, entries_octets: int) 
     begin, end = parsed.entries_bounds or (0, 0)
     for what, found, wanted in (
         ("number", crl_number(parsed), facts.number),
-        ("issuingDistributionPoint", point_octets(parsed), _point(facts)),
+        ("issuingDistributionPoint", point_octets(parsed), wanted_point(facts)),
         ("octets of entries", end - begin, entries_octets),
     ):
         if found != wanted:
@@ -92,7 +92,8 @@ def point_octets(parsed: RevocationList) -> bytes | None:
     return None if found is None else found.octets
 
 
-def _point(facts: ListFacts) -> bytes | None:
+def wanted_point(facts: ListFacts) -> bytes | None:
+    """Return the issuingDistributionPoint's DER that the facts make, None for none."""
     return None if facts.point is None else facts.point.public_bytes()
 
 

@@ -1,7 +1,7 @@
 """What left a list and what came onto it, each proven before the list is signed.
 
 What stood on the list before is trusted for that list's signature. So only changes are proven: a
-new entry by the officer's decision and the trail, a missing one by the end of its certificate.
+new entry by the signed decision and the trail, a missing one by the end of its certificate.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Continuity:
         entry: bytes,
         proven: Proven,
     ) -> None:
-        """Note a new entry; raises ``Refused`` unless rows make it and an officer decided it."""
+        """Note a new entry; raises ``Refused`` unless rows make it and people decided it."""
         rows = ca_records.certificate_by_serial(tx, int(serial, 16), issuer.id)
         revocation = ca_records.revocation_of(tx, rows[0].id or 0) if rows else None
         profile = self.authorities.profiles.crl(issuer.crl_profile)
@@ -128,7 +128,7 @@ class Continuity:
             or series_of(rows[0], issuer, profile) != series
         ):
             raise _changed(serial)
-        verify_decided(self.authorities.directory, tx, rows[0])
+        verify_decided(self.authorities.directory, tx, rows[0], series)
         proven.difference.add(rows[0], revocation)
 
     def end_of(self, tx: Transaction, issuer: Issuer, serial: str) -> datetime | None:

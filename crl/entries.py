@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from pki.errors import InvalidInput
-from pki.reading.entries import split_entries
+from pki.reading.entries import short_entry, split_entries
 from pki.reading.tlv import DerError
 
 _BLOCK = 1 << 18
@@ -69,13 +69,14 @@ def serial_of(entry: bytes) -> int:
 def last_serial(joined: bytes) -> int:
     """Return the serial number of the last of the entries; raises ``InvalidInput``.
 
-    Where all are as long as the first, none before it is taken apart.
+    Where all are as long as the first, and short, none before it is taken apart.
     """
-    width = joined[1] + 2
+    width = joined[1] + 2 if joined[1:2] < b"\x80" and len(joined) > 1 else len(joined)
+    last = joined[-width:]
     even = joined[0::width].count(0x30), joined[1::width].count(width - 2)
-    if even == (len(joined) / width,) * 2:
-        return serial_of(joined[-width:])
-    return serial_of(split(joined)[-1])
+    if even != (len(joined) / width,) * 2 or short_entry(last, 0) is None:
+        last = split(joined)[-1]
+    return serial_of(last)
 
 
 def split(joined: bytes) -> list[bytes]:

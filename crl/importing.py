@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import BinaryIO
 
 from ca import records as ca_records
-from ca.issuers import issuer_certificate, signing_hash
+from ca.issuers import issuer_certificate, shard_uri, signing_hash
 from ca.records import Issuer, ListEntry, Series
 from crl import records
 from crl.building import ListFacts, copy_octets
@@ -18,12 +18,12 @@ from crl.checking import (
     open_verified,
     point_octets,
     this_update,
+    wanted_point,
 )
 from crl.continuity import Continuity, Proven, vanished
 from crl.coverage import Difference
 from crl.entries import Entries, changes, serial_key, serial_of
-from crl.lists import Lists, Making
-from crl.naming import shard_uri
+from crl.lists import HIGHEST_NUMBER, Lists, Making
 from crl.pages import entry_pages
 from crl.records import ListState, RevocationList
 from pki.errors import InvalidInput, NotFound, Refused
@@ -38,7 +38,7 @@ from policies.lint.check import JudgedList
 from policies.profiles import ListScope
 from store.database import Transaction
 
-_HIGHEST = (1 << 31) - 1
+_MOST_TAKEN = 1000
 _ANOTHER = "Have the CA make a new one, with a higher number, and import that."
 
 
@@ -128,7 +128,7 @@ class Imports:
                 (series, self._facts(issuer, series, number, at, ends))
                 for series in lists.all_series(tx, issuer)
             ]
-            fitting = [one for one in facts if _point(one[1]) == point_octets(parsed)]
+            fitting = [one for one in facts if wanted_point(one[1]) == point_octets(parsed)]
             if not fitting:
                 raise Refused(
                     "crl.import.scope",
@@ -205,10 +205,16 @@ class Imports:
         if making.proven.vanished:
             raise vanished(making.proven.vanished, f"list {making.proven.difference.number} holds")
         making.proven.difference.verify_count(making.count)
+        if len(proof.taken) > _MOST_TAKEN:
+            raise InvalidInput(
+                "crl.import.many",
+                f"the list has {len(proof.taken)} entries that nobody here knows",
+                f"Import lists that bring at most {_MOST_TAKEN} each, one after the other.",
+            )
         for one in proof.taken:
             one.seq = making.high_water_seq
         making.taken = proof.taken
-        making.detail = {"imported": True, "taken_over": [one.serial for one in proof.taken[:1000]]}
+        making.detail = {"imported": True, "taken_over": [one.serial for one in proof.taken]}
 
     def _verify_held(self, ours: Entries, entries: Entries) -> None:
         """Raise ``Refused`` unless every entry of ours stands on the list as it is here."""
@@ -238,13 +244,9 @@ def _numbers(parsed: ReadList) -> tuple[int, datetime, datetime]:
     ends = parsed.next_update.moment if parsed.next_update is not None else None
     if ends is None:
         raise InvalidInput("crl.import.end", "the list has no nextUpdate", _ANOTHER)
-    if not 0 < number <= _HIGHEST:
-        raise InvalidInput("crl.import.range", f"numbers are from 1 to {_HIGHEST}", _ANOTHER)
+    if not 0 < number <= HIGHEST_NUMBER:
+        raise InvalidInput("crl.import.range", f"numbers are from 1 to {HIGHEST_NUMBER}", _ANOTHER)
     return number, this_update(parsed), ends
-
-
-def _point(facts: ListFacts) -> bytes | None:
-    return None if facts.point is None else facts.point.public_bytes()
 
 
 def _rising(entries: Entries, making: Making) -> Iterator[bytes]:

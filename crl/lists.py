@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from audit.trail import Event, Trail
 from ca import records as ca_records
 from ca.authorities import Authorities
-from ca.issuers import SHARD, issuer_certificate, signing_hash
+from ca.issuers import SHARD, issuer_certificate, shard_uri, signing_hash
 from ca.records import Issuer, Series
 from crl import records
 from crl.archive import Archive, sha256_of
@@ -33,7 +33,6 @@ from crl.checking import (
 from crl.continuity import KEEP, Before, Continuity, Proven, vanished
 from crl.coverage import Difference, make_statement
 from crl.moments import list_time
-from crl.naming import shard_uri
 from crl.pages import entry_pages, read_ahead
 from crl.records import ListState, RevocationList
 from crl.release import Release
@@ -72,7 +71,7 @@ class Making:
     high_water_seq: int = 0
     count: int = 0
     release: Release | None = None
-    sha256: str = field(default="")
+    sha256: str = ""
     octets: int = 0
     detail: dict[str, object] = field(default_factory=dict)
     taken: list[ca_records.ListEntry] = field(default_factory=list)

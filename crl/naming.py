@@ -8,8 +8,6 @@ from ca.issuers import shard_uri
 from ca.records import Issuer, Series
 from policies.profiles import CrlProfile, ListScope
 
-__all__ = ["file_name", "list_uri", "shard_uri"]
-
 
 def list_uri(issuer: Issuer, profile: CrlProfile, series: Series) -> str:
     """Return the URI at which relying parties fetch the series."""

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from audit.trail import Trail
 from ca import records as ca_records
 from ca.authorities import Authorities
-from ca.issuers import issuer_certificate, signing_hash
+from ca.issuers import issuer_certificate, shard_uri, signing_hash
 from ca.records import Issuer, Series
 from crl import records
 from crl.archive import Archive, sha256_of
@@ -22,7 +22,7 @@ from crl.continuity import Continuity, vanished
 from crl.entries import changes, serial_of
 from crl.lists import list_event
 from crl.moments import DRIFT
-from crl.naming import file_name, shard_uri
+from crl.naming import file_name
 from crl.publishing import Publisher
 from crl.records import Delivery, ListState, RevocationList
 from crl.release import release_decisions

@@ -130,10 +130,11 @@ class Rhythm:
         """Raise ``Unavailable`` where a list is needed at once from a key that is not here."""
         with self.store.read() as tx:
             newest = self._in_force(tx, series)
-            revoked = ca_records.newest_entry(tx, series)
-        if newest is None or newest.next_update is None or newest.next_update <= self.clock():
+            said = issued(tx, newest) if newest is not None else None
+            revoked = said is not None and self._is_revoked_since(tx, series, said.high_water_seq)
+        if newest is None or said is None or said.next_update <= self.clock():
             why = f"no list {series} is in force"
-        elif revoked > (newest.high_water_seq or 0):
+        elif revoked:
             why = f"a revocation stands on no list {series}"
         elif not self.lists.archive.holds(newest):
             why = f"the file of list {newest.number}, {series}, is lost"

@@ -205,7 +205,8 @@ def _revocations(tx: Transaction) -> Iterator[_Fact]:
         }
         _, carrier, _, _, _, ground, request, statement = rows[0]
         detail |= {"ground": ground, "request": request, "statement": statement}
-        yield _Fact(seq, carrier, detail)
+        names = {(issuer, serial) for _, _, issuer, serial, *_ in rows}
+        yield _Fact(seq, carrier, detail, () if len(names) == len(rows) else ("entries",))
 
 
 def _orders(tx: Transaction) -> Iterator[_Fact]:

@@ -118,13 +118,13 @@ def revoke(
     from cli.publishing import publish_revoked
     from policies.grounds import ca_ground
 
-    services = options.services()
-    services.ask_for_list_keys()
     why = CaGround(ca_ground(ground), evidence)
+    services = options.services()
     _show_ca(services, ca, as_json)
     if dry_run:
         return
     confirm(f"Revoke the CA {ca} for good?", yes)
+    services.ask_for_list_keys()
     manager, other = services.signer(operator), services.signer(second)
     with services.store.begin() as tx:
         issuer = services.authorities.find(tx, ca)
@@ -172,6 +172,7 @@ def _show_cas(services: Services, as_json: bool) -> None:
     from cryptography import x509
 
     from ca import records
+    from ca.issuers import own_certificate
     from cli.output import show_rows
     from pki.names import text
 
@@ -180,7 +181,7 @@ def _show_cas(services: Services, as_json: bool) -> None:
         for issuer in records.issuers(tx):
             der = issuer.certificate_der
             certificate = x509.load_der_x509_certificate(der) if der else None
-            own = records.own_certificate(tx, issuer) if der else None
+            own = own_certificate(tx, issuer) if der else None
             revocation = records.revocation_of(tx, own.id or 0) if own is not None else None
             rows.append(
                 {

@@ -245,10 +245,11 @@ def show(
         return
     with services.store.read() as tx:
         issuer = find_issuer(tx, target)
-        newest = records.latest(tx, services.lists.all_series(tx, issuer)[-1])
-    if newest is None:
+        found = [records.latest(tx, one) for one in services.lists.all_series(tx, issuer)]
+    made = [one for one in found if one is not None]
+    if not made:
         raise NotFound("crl.none", f"the CA {target} has made no list yet", "`hpki crl issue`.")
-    with services.lists.archive.open(newest) as file:
+    with services.lists.archive.open(max(made, key=lambda one: one.number)) as file:
         show_record(_content(open_list(file)), as_json=as_json)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from crl.moments import DRIFT
 from crl.monitoring.observation import Observation
 from crl.monitoring.seen import Seen
 from pki.errors import HpkiError
@@ -13,7 +14,6 @@ from pki.findings import Severity
 from pki.validity import rfc3339
 
 MEDIA_TYPE = "application/pkix-crl"
-_CLOCKS_DIFFER = timedelta(seconds=60)
 _FEW = 10
 _DUE = "Run `hpki crl due` and read what it says."
 _AGAIN = "Bring the newest list to every target: `hpki crl publish`."
@@ -77,7 +77,7 @@ def refusal(error: HpkiError) -> Remark:
 
 
 def _times(found: Observation, expected: Expected, now: datetime) -> Iterator[Remark]:
-    if found.this_update > now + _CLOCKS_DIFFER:
+    if found.this_update > now + DRIFT:
         told = f"its thisUpdate {rfc3339(found.this_update)} is to come"
         yield _error("early", told, "Set the clocks right, of this machine and of the centre.")
     ends = found.next_update

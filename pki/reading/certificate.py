@@ -88,6 +88,15 @@ class Certificate:
         return None if found is None else found.value
 
 
+def serial_in(tbs_der: bytes) -> int:
+    """Return the serial number of a TBSCertificate; raises ``DerError``."""
+    reader = Reader(tbs_der)
+    begin, end = reader.whole(SEQUENCE, "the TBSCertificate")
+    tag, _, after = reader.element(begin, end)
+    at = after if tag == 0xA0 else begin
+    return reader.integer(*reader.expect(INTEGER, at, end, "the serial number"))
+
+
 def read_certificate(der: bytes) -> Certificate:
     """Return the certificate that the octets are.
 

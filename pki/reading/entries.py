@@ -94,7 +94,7 @@ class PlainBlock:
             yield Entry(serial, UTC_TIME, der[middle + 2 : after], extensions, ())
 
     def columns(self) -> Columns:
-        """Return serials, days and reasons; without a look at each where serials are as long."""
+        """Return the columns; without a look at each entry where serials are as long."""
         return self.even or _filled_columns(self.octets) or _columns(self.encoded())
 
 

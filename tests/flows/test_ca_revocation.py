@@ -12,7 +12,8 @@ from sqlmodel import select
 
 from ca.carriers import card_carrier
 from ca.issuance import Acting
-from ca.records import Certificate, ListEntry, Revocation, own_certificate
+from ca.issuers import own_certificate
+from ca.records import Certificate, ListEntry, Revocation
 from ca.revocation import CaGround
 from crl.records import RevocationList, latest
 from pki.errors import Conflict, HpkiError, InvalidInput, Refused, Unavailable
