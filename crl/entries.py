@@ -71,7 +71,7 @@ def last_serial(joined: bytes) -> int:
 
     Where all are as long as the first, and short, none before it is taken apart.
     """
-    width = joined[1] + 2 if joined[1:2] < b"\x80" and len(joined) > 1 else len(joined)
+    width = joined[1] + 2 if len(joined) > 1 else 2
     last = joined[-width:]
     even = joined[0::width].count(0x30), joined[1::width].count(width - 2)
     if even != (len(joined) / width,) * 2 or short_entry(last, 0) is None:

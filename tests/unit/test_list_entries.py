@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ca.records import Series
 from crl import entries as module
-from crl.entries import Entries, changes, serial_of
-from pki.errors import InvalidInput
+from crl.entries import Entries, changes, last_serial, serial_of
+from crl.pages import entry_pages
+from pki.errors import InvalidInput, Refused
 from pki.reasons import Reason, entry_der
+from policies.profiles import ListScope
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 SERIALS = st.integers(1, 2**16) | st.integers(1, 2**159 - 1)
@@ -70,3 +73,34 @@ def test_serials_of_every_length() -> None:
     for octets in range(1, 21):
         serial = (1 << (8 * octets - 2)) + 5
         assert serial_of(entry_der(serial, NOW, None)) == serial
+
+
+@pytest.mark.parametrize("reasons", [(None,), (Reason.SUPERSEDED,), (None, Reason.SUPERSEDED)])
+def test_the_last_serial_is_the_last_entrys(reasons: tuple[Reason | None, ...]) -> None:
+    for lengths in ((1,), (16,), (20,), (1, 16), (15, 16, 20)):
+        made = [
+            entry_der(
+                (1 << 8 * lengths[at % len(lengths)] - 8) + at, NOW, reasons[at % len(reasons)]
+            )
+            for at in range(12)
+        ]
+        for count in range(1, len(made) + 1):
+            assert last_serial(b"".join(made[:count])) == serial_of(made[count - 1])
+
+
+@pytest.mark.parametrize("octets", ["30", "3000", "300102", "ff", "30ff02", "3082", "0000"])
+def test_a_row_that_holds_no_entry_is_refused(octets: str) -> None:
+    for before in (b"", entry_der(1, NOW, None)):
+        with pytest.raises(InvalidInput):
+            last_serial(before + bytes.fromhex(octets))
+
+
+def test_pages_that_do_not_rise_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or nobody would come to an end."""
+    same = entry_der(1, NOW, None)
+    monkeypatch.setattr("crl.pages.entries_page", lambda *_: same)
+    pages = entry_pages(None, Series("sign", ListScope.FULL), None)  # type: ignore[arg-type]
+    assert next(pages) == same
+    with pytest.raises(Refused) as refusal:
+        next(pages)
+    assert refusal.value.code == "crl.entry.changed"

@@ -27,6 +27,7 @@ from pki.reading.tlv import DerError, Octets
 from policies.lint.catalogue import check_list
 from policies.lint.check import JudgedList
 from policies.lint.corpus import Options
+from policies.lint.survey import _SURVEYS, EarlySurvey, survey
 from policies.profiles import shipped_profiles
 from tests.golden.lint.case import Draft
 from tests.golden.lint.sound import NOW, sound_octets
@@ -416,3 +417,57 @@ def test_a_large_list_is_judged_from_its_file(
     assert [(path, error.text) for path, error in found.unreadable] == [
         (path, error.text) for path, error in expected.unreadable
     ]
+
+
+def any_entries(source: random.Random) -> list[bytes]:
+    """Entries mostly sound and in order, some of other forms, times or octets."""
+    octets = source.choice([[16], [20], [1, 2], [15, 16], [16]])
+    known: list[list[int | None]] = [[1], [None], [None, 1, 5], [0, 6, 7, 10], [1, 11]]
+    reasons = source.choice(known)
+    late = [1, 86400] if source.random() < 0.1 else []
+    found = []
+    for number in sorted(source.sample(range(120), source.randrange(40))):
+        away = source.choice([-86400 * 3, -86400 - number, -1, -1, 0, *late])
+        size, reason = source.choice(octets), source.choice(reasons)
+        rest = b"" if reason is None else REASON + bytes((reason,))
+        serial = (1 << 8 * size - 8 | number).to_bytes(size, "big")
+        found.append(entry(serial, utc(NOW + timedelta(seconds=away)), rest))
+    if source.random() < 0.95:
+        found.sort(key=lambda one: (one[3], one[4 : 4 + one[3]]))
+    if found and source.random() < 0.4:
+        bent = bytearray(source.choice(found))
+        at, place = found.index(bytes(bent)), source.randrange(len(bent))
+        bent[place] = source.randrange(256)
+        found[at] = bytes(bent)
+    return found
+
+
+def test_what_is_seen_before_the_list_is_made_is_what_it_holds() -> None:
+    """Whatever the pages; entries that are not all sound are left to the list itself."""
+    source, early, judged = random.Random(6), 0, 0
+    head = read_list(listed())
+    while judged < 600:
+        entries = any_entries(source)
+        der = listed(*entries)
+        try:
+            whole = entry_by_entry(der)
+        except InvalidInput:
+            continue
+        seen, parsed, at = EarlySurvey(head), read_list(der), 0
+        while at < len(entries):
+            size = source.randrange(1, 12)
+            seen.take(b"".join(entries[at : at + size]))
+            at += size
+        seen.hand_over(parsed)
+        judged += 1
+        early += parsed in _SURVEYS
+        assert findings(parsed, bare=True) == findings(whole, bare=True)
+        assert survey(parsed) == survey(whole)
+    assert judged / 5 < early < judged
+
+
+def test_a_list_of_other_entries_is_read_itself() -> None:
+    seen, parsed = EarlySurvey(read_list(listed())), read_list(listed(plain(1), plain(2)))
+    seen.take(plain(1))
+    seen.hand_over(parsed)
+    assert parsed not in _SURVEYS
