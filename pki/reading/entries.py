@@ -10,7 +10,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 from operator import lt
 from typing import NamedTuple
@@ -82,7 +82,7 @@ class PlainBlock:
 
     def encoded(self) -> list[bytes]:
         """Return the DER of each entry."""
-        return _PLAIN.findall(self.octets)
+        return _plain().findall(self.octets)
 
     def entries(self) -> Iterator[Entry]:
         """Yield the entries."""
@@ -139,20 +139,21 @@ def _plain_forms() -> Iterator[bytes]:
             yield re.escape(bytes((0x30, length, 0x02, octets))) + serial + _DATE + extensions
 
 
-_FORMS = b"(?:" + b"|".join(_plain_forms()) + b")"
-_PLAIN = re.compile(_FORMS, re.DOTALL)
-_PLAIN_RUN = re.compile(_FORMS + b"*+", re.DOTALL)
+@cache
+def _plain(times: bytes = b"") -> re.Pattern[bytes]:
+    """Return the pattern of one plain entry, or so often; long, so made when first needed."""
+    return re.compile(b"(?:" + b"|".join(_plain_forms()) + b")" + times, re.DOTALL)
 
 
 def plain_end(octets: bytes, at: int) -> int:
     """Return where the plain entries that begin at ``at`` end."""
-    found = _PLAIN_RUN.match(octets, at)
+    found = _plain(b"*+").match(octets, at)
     return at if found is None else found.end()
 
 
 def plain_block(octets: bytes) -> PlainBlock | None:
     """Return the plain entries that the octets begin with, None where the first is none."""
-    first = _PLAIN.match(octets)
+    first = _plain().match(octets)
     if first is None:
         return None
     even = octets[: len(octets) - len(octets) % first.end()]
@@ -171,7 +172,7 @@ def split_entries(block: bytes) -> tuple[list[bytes], int]:
     at = 0
     while True:
         plain = plain_end(block, at)
-        found += _PLAIN.findall(block, at, plain)
+        found += _plain().findall(block, at, plain)
         stop = _entry_end(block, plain)
         if stop is None:
             return found, plain
