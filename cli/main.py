@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from functools import cache
 from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
@@ -117,6 +119,12 @@ def _locale_language() -> str:
     return "ja" if next((name for name in names if name), "").startswith("ja") else "en"
 
 
+@cache
+def command() -> Callable[..., object]:
+    """Return the whole command line, put together once."""
+    return typer.main.get_command(app)
+
+
 def run() -> None:
     """Run the command line and exit with its status."""
     os.umask(0o077)
@@ -133,7 +141,7 @@ def _status() -> int:
         )
         return 2
     try:
-        status = app(standalone_mode=False)
+        status = command()(standalone_mode=False)
     except SystemExit:  # how typer and rich take a pipe that nobody reads
         _drop_output()
         return _CLOSED_PIPE
