@@ -716,7 +716,7 @@ def test_huge_names_take_little_time(made: Node) -> None:
 
 
 def test_thousands_of_general_names_take_little_time() -> None:
-    start = time.perf_counter()
-    assert len(general_names(b"\x82\x00" * 32_000)[1]) == 32_000
-    assert len(general_names(b"\xa4\x02\x30\x00" * 16_000)[1]) == 16_000
-    assert time.perf_counter() - start < LONGEST
+    for one, count in ((b"\x82\x00", 32_000), (b"\xa4\x02\x30\x00", 16_000)):
+        start = time.process_time()
+        assert len(general_names(one * count)[1]) == count
+        assert time.process_time() - start < LONGEST
