@@ -194,7 +194,11 @@ class ListEntry(SQLModel, table=True):
     """
 
     __tablename__ = "list_entry"
-    __table_args__ = (sa.Index(None, "series", "seq"), {"sqlite_with_rowid": False})
+    __table_args__ = (
+        sa.Index(None, "series", "seq"),
+        sa.Index(None, "series", "not_after"),
+        {"sqlite_with_rowid": False},
+    )
 
     series: str = Field(sa_column=columns.key_column())
     serial: str = Field(sa_column=sa.Column(sa.CHAR(40), primary_key=True, nullable=False))
@@ -354,6 +358,14 @@ def newest_entry(tx: Transaction, series: Series) -> int:
     """Return the trail position of the series' newest revocation, 0 for none."""
     query = sa.select(sa.func.max(_ENTRY.c.seq)).where(_ENTRY.c.series == series.key)
     return tx.connection().execute(query).scalar() or 0
+
+
+def has_ended(tx: Transaction, series: Series, before: datetime) -> bool:
+    """Say whether the certificate of any of the series' entries expired before that."""
+    query = sa.select(_ENTRY.c.serial).where(
+        _ENTRY.c.series == series.key, _ENTRY.c.not_after < before
+    )
+    return tx.connection().execute(query.limit(1)).first() is not None
 
 
 def ended_entries(tx: Transaction, series: Series, since: datetime, before: datetime) -> int:
