@@ -47,6 +47,7 @@ from ra.examination import Examination
 from store.database import Store, Transaction
 
 Progress = Callable[[str], None]
+Admit = Callable[[Transaction, CardIdentity], None]
 
 ROOT_LABEL = "HPKI ROOT CA CERTIFICATE"
 CA_LABEL = "HPKI CA CERTIFICATE"
@@ -84,17 +85,19 @@ class Station:
         batch: Batch,
         card_operator: Signer,
         progress: Progress,
+        admit: Admit | None = None,
     ) -> Report:
         """Make the order's card and return its report; a broken run goes on where it stopped.
 
         ``card_operator`` works at the station; the batch's IA operator has the issue executed.
+        ``admit`` may take the card into stock, once the order is found sound and if the run begins.
 
         Raises ``Refused`` when the file changed since its approval or the finished card fails a
         check, now or in an earlier attempt, ``Conflict`` for another card than the one reserved or
         begun, and what the card says.
         """
         identity = HpkiCard(transport, self.layout).identify()
-        run, layout = self._open_run(order_id, identity, batch, card_operator)
+        run, layout = self._open_run(order_id, identity, batch, card_operator, admit)
         work = _Work(self, run, transport, layout, batch, card_operator, progress)
         with work.step("ISSUER"):
             work.open_issuer_session()
@@ -118,7 +121,12 @@ class Station:
         return Report(run.chip_serial, order_id, work.certificates(), checks)
 
     def _open_run(
-        self, order_id: str, identity: CardIdentity, batch: Batch, card_operator: Signer
+        self,
+        order_id: str,
+        identity: CardIdentity,
+        batch: Batch,
+        card_operator: Signer,
+        admit: Admit | None,
     ) -> tuple[Run, Layout]:
         with self.store.begin() as tx:
             self.directory.verify_may_act(tx, card_operator, OperatorRole.CARD_OPERATOR)
@@ -129,6 +137,8 @@ class Station:
                 self.examination.verify_order(tx, order, acting)
             activated = identity.state is ChipState.ACTIVATED
             layout = self.layout if activated else self._layout_for(dossier.content)
+            if admit is not None:
+                admit(tx, identity)
             run = run_on(tx, order_id, identity.chip_serial)
             if run is None:
                 run = self._begin_run(tx, order_id, identity.chip_serial, card_operator)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from audit.trail import Event, Trail
 from card_personalization import records
+from card_personalization.hpki_reader import CardIdentity
+from card_personalization.hpki_reader import CardState as ChipState
 from card_personalization.records import Card, CardState
 from card_personalization.transport import EmbeddedTransport, Transport
 from card_personalization.virtual_card import KeyMaker, VirtualCard, make_rsa_key
@@ -37,18 +39,24 @@ class Stock:
 
     def make_virtual(self, actor: str) -> str:
         """Make a blank virtual card, take it into stock and return its chip serial."""
-        if self.kind is SiteKind.PRODUCTION:
-            raise Refused("card.virtual.production", "a production site has no virtual cards")
         chip_serial = self.entropy(_CHIP_SERIAL_OCTETS).hex()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        VirtualCard.create(
-            self._path(chip_serial),
-            chip_serial,
-            card_key(self.master(), TRANSPORT_KEY, chip_serial),
-        )
+        self.write_virtual(self._path(chip_serial), chip_serial)
         with self.store.begin() as tx:
             self.take_in(tx, chip_serial, actor)
         return chip_serial
+
+    def write_virtual(self, path: Path, chip_serial: str | None = None) -> None:
+        """Write a blank virtual card with the site's transport key into a new file.
+
+        It is not in stock. ``chip_serial`` in hexadecimal, random by default. ``Refused`` on a
+        production site, ``Conflict`` if the file exists.
+        """
+        if self.kind is SiteKind.PRODUCTION:
+            raise Refused("card.virtual.production", "a production site has no virtual cards")
+        serial = chip_serial or self.entropy(_CHIP_SERIAL_OCTETS).hex()
+        key = card_key(self.master(), TRANSPORT_KEY, serial)
+        VirtualCard.create(path, serial, key)
 
     def take_in(self, tx: Transaction, chip_serial: str, actor: str) -> None:
         """Enter a blank card; raises ``Conflict`` for one that was entered before."""
@@ -58,6 +66,16 @@ class Stock:
         self.trail.append(
             tx, Event("STOCK.IN", "card", chip_serial, actor=actor, actor_role=Role.CARD_OPERATOR)
         )
+
+    def admit(self, tx: Transaction, order_id: str, card: CardIdentity, actor: str) -> None:
+        """Enter a blank card that came in a reader, unless the order has another one reserved.
+
+        Nothing is done for a card that is known or not blank: the station judges it.
+        """
+        known = tx.get(Card, card.chip_serial) is not None
+        if known or card.state is not ChipState.BLANK or records.reserved_for(tx, order_id):
+            return
+        self.take_in(tx, card.chip_serial, actor)
 
     def insert_virtual(self, chip_serial: str) -> Transport:
         """Return a connection to a virtual card, as a reader would give one."""

@@ -1,6 +1,6 @@
 """The edge to a card: APDUs in, answers out; embedded, traced and faulty transports.
 
-The PC/SC transport lives in ``pcsc.py``.
+A card in a reader is reached by ``pcsc.py``.
 """
 
 from __future__ import annotations
@@ -11,36 +11,56 @@ from typing import Protocol
 from pki.errors import Unavailable
 
 
-class NoCard(Unavailable):  # noqa: N818 - named by what is the matter
+class ConnectionLost(Unavailable):  # noqa: N818 - named by what is the matter
+    """The connection is of no more use; whether the last command took effect is unknown."""
+
+
+class NoCard(ConnectionLost):
     """There is no card to talk to."""
 
     def __init__(self, text: str = "no card in the reader") -> None:
         super().__init__("card.no_card", text, "insert the card and start again")
 
 
-class CardRemoved(Unavailable):  # noqa: N818
+class CardRemoved(ConnectionLost):
     """The card went away in the middle; whether the last command took effect is unknown."""
 
     def __init__(self, text: str = "the card was removed") -> None:
         super().__init__("card.removed", text, "insert the same card and resume")
 
 
-class CardReset(Unavailable):  # noqa: N818
+class CardReset(ConnectionLost):
     """Another program reset the card; PIN and issuer authentication are lost."""
 
     def __init__(self, text: str = "the card was reset by another program") -> None:
         super().__init__("card.reset", text, "close other card programs and resume")
 
 
+class CardInUse(ConnectionLost):
+    """Another program holds the card."""
+
+    def __init__(self, text: str = "another program holds the card") -> None:
+        super().__init__("card.in_use", text, "close other card programs and start again")
+
+
+class ReaderGone(ConnectionLost):
+    """The reader, or the service that all readers are reached by, is not there."""
+
+    def __init__(self, text: str = "the reader or its service is gone") -> None:
+        super().__init__(
+            "card.reader.gone", text, "plug the reader in, see that pcscd runs, and start again"
+        )
+
+
 class Transport(Protocol):
-    """One live connection to one card; dead for ever after CardRemoved."""
+    """One live connection to one card; dead for ever after ConnectionLost."""
 
     @property
     def atr(self) -> bytes:
         """Answer to reset. Source: ISO/IEC 7816-3 8.2."""
 
     def transmit(self, apdu: bytes) -> bytes:
-        """Response data followed by two status bytes; raises NoCard, CardRemoved, CardReset."""
+        """Response data followed by two status bytes; raises ConnectionLost."""
 
     def reset(self) -> None:
         """Warm reset: the card forgets selection, PIN and issuer authentication."""

@@ -18,7 +18,7 @@ from card_personalization.apdu import CardError, SecurityNotSatisfied, WrongPin
 from card_personalization.card_key import digest_info
 from card_personalization.hpki_card import CardCertificates, CardState, HpkiCard
 from card_personalization.layout import Layout, Role
-from card_personalization.transport import CardRemoved, CardReset, NoCard, Transport
+from card_personalization.transport import ConnectionLost, Transport
 from pki.errors import HpkiError
 
 ExpectedCertificates = CardCertificates
@@ -70,7 +70,7 @@ def check_card(  # the order matters: PIN sessions are opened and used up on the
 def _run(name: str, step: Callable[[], str]) -> CheckResult:
     try:
         return CheckResult(name, True, step())
-    except (NoCard, CardRemoved, CardReset):
+    except ConnectionLost:
         raise
     except (_Mismatch, HpkiError) as error:
         return CheckResult(name, False, str(error))

@@ -1,18 +1,26 @@
-"""A batch at the station, with virtual cards in place of a reader."""
+"""A batch at the station, with virtual cards or the card in a reader."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
 
 from ca.records import CarrierKind, order_of_application
+from card_personalization.hpki_reader import CardIdentity
+from card_personalization.pcsc import PcscTransport
 from card_personalization.station import Report
-from card_personalization.transport import TraceTransport
+from card_personalization.transport import TraceTransport, Transport
 from cli.wiring import Services
 from operators.statements import Signer
 from pki.errors import HpkiError
 from policies.moves import ApplicationState
 from ra import records
+from store.database import Transaction
+
+VIRTUAL = "virtual"
+"""In place of a reader's name: a virtual card of the site's for each order."""
 
 
 def waiting_orders(services: Services) -> list[str]:
@@ -31,29 +39,46 @@ def personalize_all(
     executor: Signer,
     card_operator: Signer,
     orders: Sequence[str],
+    reader: str = VIRTUAL,
     trace: Callable[[str], None] | None = None,
 ) -> Iterator[Report | HpkiError]:
     """Open one batch and yield each order's report, or what stopped it.
 
-    ``trace`` takes each APDU as a line, with secrets masked.
+    ``reader``: full name of a PC/SC reader, for a batch of one order, or ``VIRTUAL``. ``trace``
+    takes each APDU as a line, with secrets masked.
     """
     batch = services.orders.open_batch(executor, orders, secrets.token_hex(8))
     for order_id in orders:
+        admit = partial(_admit, services, order_id, card_operator)
         try:
-            card = services.stock.reserve(order_id)
-            chip_serial = (
-                card.chip_serial
-                if card is not None
-                else services.stock.make_virtual(card_operator.operator_id)
-            )
-            transport = services.stock.insert_virtual(chip_serial)
-            if trace is not None:
-                transport = TraceTransport(transport, trace)
-            try:
+            with closing(_connect(services, order_id, card_operator, reader)) as transport:
+                card = transport if trace is None else TraceTransport(transport, trace)
                 yield services.station.personalize(
-                    order_id, transport, batch, card_operator, lambda _: None
+                    order_id,
+                    card,
+                    batch,
+                    card_operator,
+                    lambda _: None,
+                    None if reader == VIRTUAL else admit,
                 )
-            finally:
-                transport.close()
         except HpkiError as error:
             yield error
+
+
+def _connect(services: Services, order_id: str, card_operator: Signer, reader: str) -> Transport:
+    """Return a connection to the card in the reader, or to the order's virtual card."""
+    if reader != VIRTUAL:
+        return PcscTransport(reader)
+    card = services.stock.reserve(order_id)
+    chip_serial = (
+        card.chip_serial
+        if card is not None
+        else services.stock.make_virtual(card_operator.operator_id)
+    )
+    return services.stock.insert_virtual(chip_serial)
+
+
+def _admit(
+    services: Services, order_id: str, card_operator: Signer, tx: Transaction, card: CardIdentity
+) -> None:
+    services.stock.admit(tx, order_id, card, card_operator.operator_id)

@@ -12,6 +12,7 @@ import pytest
 from tests import tiers
 
 if TYPE_CHECKING:
+    from tests.interop.virtual_reader import VirtualReader
     from tests.postgres import Server
 
 SMELL = "smell"
@@ -60,6 +61,15 @@ def postgres_url(postgres_server: Server) -> Iterator[str]:
         yield postgres_server.url(name)
     finally:
         postgres_server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def virtual_reader() -> Iterator[VirtualReader]:
+    """One pcscd with a virtual reader for each test process, which asks for its socket once."""
+    from tests.interop import virtual_reader
+
+    with virtual_reader.running() as reader:
+        yield reader
 
 
 @pytest.fixture

@@ -1,13 +1,21 @@
-"""``hpki card``: the personalization station."""
+"""``hpki card``: the personalization station, readers, and the virtual card."""
 
 from __future__ import annotations
 
+import re
+import signal
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli import options
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    from card_personalization.virtual_card import KeyMaker
 
 app = typer.Typer(help="Cards and the personalization station.")
 
@@ -19,9 +27,13 @@ def personalize(
         list[str] | None, typer.Argument(help="Orders' ids.", show_default=False)
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every order that waits.")] = False,
-    reader: Annotated[str, typer.Option(help="virtual: a virtual card for each order.")] = (
-        "virtual"
-    ),
+    reader: Annotated[
+        str,
+        typer.Option(
+            help="virtual: a virtual card for each order; else a reader's name, or a part of it, "
+            "with one card in it for one order."
+        ),
+    ] = "virtual",
     card_operator: Annotated[
         str | None, typer.Option(help="Who works at the station; you, if you may.")
     ] = None,
@@ -40,25 +52,31 @@ def personalize(
     Example: hpki card personalize --all --operator fujita
     """
     from cli.output import confirm, refuse_existing, say, show_error, show_rows, write_output
-    from cli.personalization import personalize_all, waiting_orders
+    from cli.personalization import VIRTUAL, personalize_all, waiting_orders
     from cli.progress import bars
-    from pki.errors import HpkiError, InvalidInput, Refused, Unavailable
+    from pki.errors import HpkiError, InvalidInput, Refused
 
     services = options.services()
     if bool(orders) == every:
         raise InvalidInput(
             "cli.orders", "name orders, or give --all", "An order is named as T2026-0001.1."
         )
-    if reader != "virtual":
-        raise Unavailable(
-            "card.reader", f"there is no reader {reader!r}", "This version knows: virtual."
-        )
+    if reader != VIRTUAL:
+        from card_personalization.pcsc import find_reader
+
+        reader = find_reader(reader)
     refuse_existing(trace)
     wanted = list(dict.fromkeys(orders or waiting_orders(services)))
     if not wanted:
         say("no order waits for a card")
         show_rows([], ("order", "card"), as_json=as_json)
         return
+    if reader != VIRTUAL and len(wanted) > 1:
+        raise InvalidInput(
+            "cli.orders",
+            f"{len(wanted)} orders, and one card in the reader",
+            "Name one order, and run it again with the next card.",
+        )
     if len(wanted) > 1:
         confirm(f"personalize {len(wanted)} cards?", yes)
     executor = services.signer(operator)
@@ -69,7 +87,7 @@ def personalize(
     with bars() as shown:
         task = shown.start("cards", len(wanted))
         sink = lines.append if trace else None
-        for result in personalize_all(services, executor, station, wanted, sink):
+        for result in personalize_all(services, executor, station, wanted, reader, sink):
             shown.advance(task)
             if isinstance(result, HpkiError):
                 refused.append(result)
@@ -89,6 +107,71 @@ def personalize(
             f"{len(refused)} of {len(wanted)} cards were not made",
             "The errors are above; `hpki card personalize ORDER` takes one up again.",
         )
+
+
+@app.command()
+def readers(as_json: options.Json = False) -> None:
+    """List the card readers, and the card in each by its ATR.
+
+    Example: hpki card readers
+    """
+    from card_personalization import pcsc
+    from cli.output import show_rows
+
+    rows = [{"reader": name, "atr": atr.hex()} for name, atr in pcsc.readers().items()]
+    show_rows(rows, ("reader", "atr"), as_json=as_json)
+
+
+@app.command()
+def virtual(
+    file: Annotated[Path, typer.Argument(help="The card's file: its chip, keys and all.")],
+    new: Annotated[
+        bool, typer.Option("--new", help="Make the file: a blank card of this site.")
+    ] = False,
+    vpcd: Annotated[
+        str, typer.Option(help="Where the virtual reader waits, HOST:PORT.")
+    ] = "127.0.0.1:35963",
+    chip_delay: Annotated[
+        float, typer.Option(min=0, help="Seconds that the chip takes for each key.")
+    ] = 0,
+) -> None:
+    """Put a virtual card into a virtual reader until interrupted.
+
+    Every program sees it there as a card in a PC/SC reader. Ctrl-C or SIGTERM takes it out. The
+    file lies unencrypted: training and tests only, for one program at a time.
+
+    Example: hpki card virtual card.json --new --chip-delay 2
+    """
+    from card_personalization.virtual.vpcd import dial, serve
+    from card_personalization.virtual_card import VirtualCard
+    from cli.output import say
+    from pki.errors import InvalidInput
+
+    host, _, port = vpcd.rpartition(":")
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65_536:
+        raise InvalidInput("cli.vpcd", f"{vpcd!r} is no HOST:PORT", "As in 127.0.0.1:35963.")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        with dial(host, int(port)) as connection:
+            if new:
+                options.services().stock.write_virtual(file)
+            card = VirtualCard.load(file, make_key=_slow_key(chip_delay))
+            say(f"the card is in the reader at {vpcd}")
+            serve(connection, card)
+            say("the reader is gone")
+    except KeyboardInterrupt:
+        say("the card is out")
+
+
+def _slow_key(seconds: float) -> KeyMaker:
+    from card_personalization.virtual_card import make_rsa_key
+
+    def make(bits: int) -> rsa.RSAPrivateKey:
+        time.sleep(seconds)
+        return make_rsa_key(bits)
+
+    return make
 
 
 @app.command("list")

@@ -63,7 +63,8 @@ def test_every_kind_of_wrong_argument(centre: Terminal, tmp_path: Path) -> None:
         ("cli.state", 2, ("ra", "list", "--state", "lost")),
         ("ra.application.unknown", 4, ("ra", "show", "T1", *RECEPTION)),
         ("cli.orders", 2, ("card", "personalize", *ISSUING)),
-        ("card.reader", 6, ("card", "personalize", "T2026-0001.1", "--reader", "usb", *ISSUING)),
+        ("cli.vpcd", 2, ("card", "virtual", nothing, "--vpcd", "reader")),
+        ("card.vpcd", 6, ("card", "virtual", nothing, "--vpcd", "127.0.0.1:1", "--new")),
         ("card.unknown", 4, ("card", "show", "00")),
         ("cli.cert.unknown", 4, ("cert", "show", "0123")),
         ("ca.issuer.unknown", 4, ("cert", "list", "--ca", "x")),
@@ -81,6 +82,13 @@ def test_every_kind_of_wrong_argument(centre: Terminal, tmp_path: Path) -> None:
     ]  # fmt: skip
     for code, status, arguments in cases:
         centre.refused(code, status, *arguments)
+
+
+def test_a_reader_without_the_service_of_readers(centre: Terminal, tmp_path: Path) -> None:
+    nowhere = {"PCSCLITE_CSOCK_NAME": str(tmp_path / "pcscd.comm")}
+    made = ("card", "personalize", "T2026-0001.1", "--reader", "usb", *ISSUING)
+    for arguments in (made, ("card", "readers", "--json")):
+        centre.refused("card.reader.gone", 6, *arguments, variables=nowhere)
 
 
 def test_serials_that_are_none(centre: Terminal) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 
 import pytest
@@ -544,3 +545,83 @@ def test_each_card_is_asked_a_challenge_of_its_own(empty_centre: Centre) -> None
         asked.append(set(signed[len(Role) :]))  # the requests come first, one for each key
     assert all(asked)
     assert asked[0].isdisjoint(asked[1])
+
+
+# --- a card in a reader ---
+
+
+def foreign_card(centre: Centre, serial: str) -> VirtualCard:
+    """A blank card that the stock does not know, with the transport key of the site."""
+    path = centre.folder / f"{serial}.json"
+    centre.stock.write_virtual(path, serial)
+    return VirtualCard.load(path)
+
+
+def personalize_inserted(
+    centre: Centre, order_id: str, transport: Transport, at_station: str = "hakko"
+) -> Report:
+    """As the terminal does with the card in a reader."""
+    return centre.station.personalize(
+        order_id,
+        transport,
+        batch_for(centre, order_id, batch_id=os.urandom(4).hex()),
+        centre.signers[at_station],
+        lambda _: None,
+        lambda tx, card: centre.stock.admit(tx, order_id, card, at_station),
+    )
+
+
+def in_stock(centre: Centre) -> list[tuple[str, CardState, str | None]]:
+    with centre.store.read() as tx:
+        return [(one.chip_serial, one.state, one.order_id) for one in records.cards(tx)]
+
+
+def test_a_new_card_in_a_reader_comes_into_stock_for_its_order(centre: Centre) -> None:
+    first, second = order_all(centre, row(1), row(2))
+    serial = "a1" * 8
+    card, other = foreign_card(centre, serial), foreign_card(centre, "b2" * 8)
+    pulled = FaultTransport(EmbeddedTransport(card), fail_at=10)
+    with pytest.raises(CardRemoved):
+        personalize_inserted(centre, first.id, pulled)
+    assert in_stock(centre) == [(serial, CardState.RESERVED, first.id)]
+    for order, wrong in ((second, card), (first, other)):
+        refused(
+            Conflict,
+            "card.reserved.other",
+            lambda: personalize_inserted(centre, order.id, EmbeddedTransport(wrong)),  # noqa: B023
+        )
+    personalize_inserted(centre, first.id, EmbeddedTransport(card))
+    # a finished order takes no second card, and a blank one stays what it is
+    refused(
+        Conflict,
+        "ra.state",
+        lambda: personalize_inserted(centre, first.id, EmbeddedTransport(other)),
+    )
+    assert in_stock(centre) == [(serial, CardState.PERSONALISED, first.id)]
+    codes = [entry.code for entry in entries(centre, "STOCK.IN", "STOCK.OUT", "CARD.PERSONALISE")]
+    assert codes == ["STOCK.IN", "STOCK.OUT", "CARD.PERSONALISE"]
+
+
+def test_only_a_card_operator_takes_a_card_into_stock(centre: Centre) -> None:
+    (order,) = order_all(centre, row(1))
+    card = foreign_card(centre, "a1" * 8)
+    refused(
+        Refused,
+        "operators.role.missing",
+        lambda: personalize_inserted(centre, order.id, EmbeddedTransport(card), "shonin"),
+    )
+    assert in_stock(centre) == []
+
+
+def test_a_used_card_does_not_come_into_stock(centre: Centre) -> None:
+    (order,) = order_all(centre, row(1))
+    card = foreign_card(centre, "a1" * 8)
+    begun = HpkiCard(EmbeddedTransport(card), default_layout())
+    begun.authenticate_issuer(card_key(CARD_MASTER, TRANSPORT_KEY, "a1" * 8))
+    begun.create_application(Role.SIGN)
+    refused(
+        Conflict,
+        "card.reserved.other",
+        lambda: personalize_inserted(centre, order.id, EmbeddedTransport(card)),
+    )
+    assert in_stock(centre) == []
