@@ -160,12 +160,12 @@ def verify_lines(lines: BinaryIO, anchors: Iterable[Head] = ()) -> Head:
     return chain.finish()
 
 
-_KEEP = "Keep the store as it is and call the auditor."
+KEEP = "Keep the store as it is and call the auditor."
 
 
 def broken(seq: int, what: str) -> Refused:
     """Return the refusal of a trail whose entry ``seq`` is the first at fault."""
-    return Refused("audit.trail.broken", f"the trail is broken at entry {seq}: {what}", _KEEP)
+    return Refused("audit.trail.broken", f"the trail is broken at entry {seq}: {what}", KEEP)
 
 
 def differs(seq: int) -> Refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 from sqlmodel import Field, SQLModel, col, select
 
+from audit.canonical import digest
 from policies.site import SiteKind
 from store import columns
 from store.database import Transaction
@@ -53,6 +55,15 @@ class TrailEntry(SQLModel, table=True):
     object_id: str = Field(sa_type=sa.Text, index=True)
     body: str = Field(sa_type=sa.Text)
     hash: str = Field(sa_column=columns.hexadecimal(64, unique=True))
+
+    def content(self) -> dict[str, Any] | None:
+        """Return what the body says, None where it is none or not the one that was entered."""
+        try:
+            said = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+        sound = isinstance(said, dict) and isinstance(said.get("detail"), dict)
+        return said if sound and digest(self.body.encode()) == self.hash else None
 
 
 class AnchorRecord(SQLModel, table=True):

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from audit.canonical import digest
 from audit.records import Criteria, search
 from ca.ceremony_file import CaScript, load_script
 from ca.issuers import find_issuer, own_serial
@@ -100,11 +99,8 @@ class Authorities:
             return True
         criteria = Criteria(code="CERT.ISSUE", object_type="certificate", object_id=about)
         for entry in search(tx, criteria, 0, 1):
-            try:
-                said = json.loads(entry.body)["detail"]["certificate"]
-            except (KeyError, TypeError, ValueError, RecursionError):
-                return False
-            if said == sha256 and digest(entry.body.encode()) == entry.hash:
+            said = entry.content()
+            if said is not None and said["detail"].get("certificate") == sha256:
                 self._told.add((about, sha256))
                 return True
         return False

@@ -7,6 +7,7 @@ import re
 
 from cryptography import x509
 
+from audit.chain import KEEP
 from ca import records
 from ca.dossier import Offer
 from ca.records import CarrierKind, Certificate, Issuer
@@ -81,7 +82,7 @@ def verify_shard(issuer: Issuer, profile: CrlProfile, row: Certificate) -> None:
         raise Refused(
             "ca.shard.changed",
             f"{issuer.id}:{row.serial} does not name the part {row.shard} of the list",
-            "Keep the store as it is and call the auditor.",
+            KEEP,
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from typing import NamedTuple
 from cryptography import x509
 
 from audit.canonical import canonical_json, digest
+from audit.chain import KEEP
 from audit.records import Criteria, search
 from audit.trail import Event, Trail
 from ca import records
@@ -35,8 +35,6 @@ from policies.grounds import Ground, ca_ground, ground, reason_on_list
 from policies.profiles import CrlProfile, ListScope, Profiles
 from policies.roles import Role
 from store.database import Transaction
-
-_KEEP = "Keep the store as it is and call the auditor."
 
 
 @dataclass(frozen=True)
@@ -188,10 +186,9 @@ class Revocations:
 
     def _own_row(self, tx: Transaction, issuer: Issuer) -> Certificate:
         """Return the row of the CA's own certificate; raises as ``execute_ca``."""
-        issuer_certificate(issuer)
         row = own_certificate(tx, issuer)
         if row is None:
-            raise Refused("ca.row.changed", f"the certificate of {issuer.id} has no row", _KEEP)
+            raise Refused("ca.row.changed", f"the certificate of {issuer.id} has no row", KEEP)
         above = tx.get_one(Issuer, row.issuer_id)
         series = series_of(row, above, self.profiles.crl(above.crl_profile))
         if row.order_id is not None or row.certificate_der != issuer.certificate_der:
@@ -363,11 +360,11 @@ def verify_not_revoked(tx: Transaction, trail: Trail, issuer: Issuer) -> None:
 
 def _unsigned(row: Certificate) -> Refused:
     name = f"{row.issuer_id}:{row.serial}"
-    return Refused("ca.revoke.unsigned", f"nobody signed the revocation of {name}", _KEEP)
+    return Refused("ca.revoke.unsigned", f"nobody signed the revocation of {name}", KEEP)
 
 
 def _changed(row: Certificate, why: str) -> Refused:
-    return Refused("ca.row.changed", f"{row.issuer_id}:{row.serial}: {why}", _KEEP)
+    return Refused("ca.row.changed", f"{row.issuer_id}:{row.serial}: {why}", KEEP)
 
 
 def _twice(what: str) -> Conflict:
@@ -383,18 +380,16 @@ def _executed(
 ) -> dict[str, object] | None:
     """Return what the trail says where the revocation claims to stand, None for another one."""
     entry = trail.entry(tx, revocation.seq)
-    if entry is None or digest(entry.body.encode()) != entry.hash:
+    said = entry.content() if entry is not None else None
+    if said is None:
         return None
-    name = f"{row.issuer_id}:{row.serial}"
-    try:
-        body = json.loads(entry.body)
-        detail: dict[str, object] = body["detail"]
-        said = (body["code"], body["object_id"], detail["statement"])
-        element = body["detail"]["entries"].get(name)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
+    name, detail = f"{row.issuer_id}:{row.serial}", said["detail"]
+    elements = detail.get("entries")
+    found = (said.get("code"), said.get("object_id"), detail.get("statement"))
     wanted = ("REV.EXECUTE", row.carrier_id or name, revocation.statement_id)
-    return detail if said == wanted and element == digest(entry_of(row, revocation)) else None
+    if found != wanted or not isinstance(elements, dict):
+        return None
+    return detail if elements.get(name) == digest(entry_of(row, revocation)) else None
 
 
 def _second_person(officer: str, executor: Signer | None) -> Signer:

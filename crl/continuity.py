@@ -6,16 +6,17 @@ new entry by the signed decision and the trail, a missing one by the end of its 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cryptography import x509
 
 from audit.canonical import digest
+from audit.chain import KEEP
 from audit.records import TrailEntry
 from audit.trail import Trail
 from ca import records as ca_records
@@ -32,7 +33,6 @@ from policies.profiles import ListScope
 from store.database import Transaction
 
 _PAGE = 5000
-KEEP = "Keep the store as it is and call the auditor."
 
 
 @dataclass(frozen=True)
@@ -181,14 +181,14 @@ class Continuity:
         Not behind ``up_to``: what is executed while a list is made, the next one holds.
         """
         for entry in self._entries("REV.EXECUTE", after, up_to):
-            yield from _read(entry, lambda entry: _executed(entry, series))
+            yield from _read(entry, series, _executed)
 
     def _taken_over(self, series: Series, after: int, up_to: int) -> Iterator[Executed]:
         """Yield what the trail says was taken over from a root's lists that were imported."""
         if series.scope is ListScope.FULL:
             return
         for entry in self._entries("CRL.ISSUE", after, up_to):
-            yield from _read(entry, lambda entry: _imported(entry, series))
+            yield from _read(entry, series, _imported)
 
     def _entries(self, code: str, after: int, up_to: int | None) -> Iterator[TrailEntry]:
         while page := self.trail.page(after, _PAGE, code=code):
@@ -199,35 +199,32 @@ class Continuity:
                 yield entry
 
 
-def _read(entry: TrailEntry, told: Callable[[TrailEntry], Iterator[Executed]]) -> list[Executed]:
+_Told = Callable[[int, dict[str, Any], Series], Iterator[Executed]]
+
+
+def _read(entry: TrailEntry, series: Series, told: _Told) -> list[Executed]:
     """Return what an entry of the trail tells; raises ``Refused`` for one that was changed."""
-    try:
-        if digest(entry.body.encode()) != entry.hash:
-            raise ValueError
-        return list(told(entry))
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
-        raise Refused(
-            "crl.trail.changed", f"the entry {entry.seq} of the trail cannot be read", KEEP
-        ) from None
+    said = entry.content()
+    with suppress(AttributeError, KeyError, TypeError, ValueError):
+        if said is not None:
+            return list(told(entry.seq, said, series))
+    raise Refused("crl.trail.changed", f"the entry {entry.seq} of the trail cannot be read", KEEP)
 
 
-def _executed(entry: TrailEntry, series: Series) -> Iterator[Executed]:
-    detail = json.loads(entry.body)["detail"]
+def _executed(seq: int, said: dict[str, Any], series: Series) -> Iterator[Executed]:
+    detail = said["detail"]
     for name in sorted(detail["certificates"]):
         issuer_id, _, serial = name.partition(":")
         scope = detail.get("scopes", {}).get(name, ListScope.FULL)
         if Series(issuer_id, scope, detail["shards"].get(name, 0)) == series:
-            yield Executed(entry.seq, serial, detail["entries"][name])
+            yield Executed(seq, serial, detail["entries"][name])
 
 
-def _imported(entry: TrailEntry, series: Series) -> Iterator[Executed]:
-    body = json.loads(entry.body)
-    if (body["object_id"].partition(":")[0], body["detail"]["scope"]) == (
-        series.issuer_id,
-        series.scope,
-    ):
-        for serial in body["detail"].get("taken_over", ()):
-            yield Executed(entry.seq, serial)
+def _imported(seq: int, said: dict[str, Any], series: Series) -> Iterator[Executed]:
+    detail, issuer_id = said["detail"], said["object_id"].partition(":")[0]
+    if (issuer_id, detail["scope"]) == (series.issuer_id, series.scope):
+        for serial in detail.get("taken_over", ()):
+            yield Executed(seq, serial)
 
 
 def vanished(serials: list[str], who: str) -> Refused:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from audit.canonical import canonical_json
+from audit.chain import KEEP
 from ca.records import Certificate, Revocation
 from pki.errors import InvalidInput, Refused
 from pki.signing import key_id, sign, spki_der, verify_signature
@@ -82,7 +83,7 @@ class Difference:
             raise Refused(
                 "crl.count",
                 f"{entries} entries went into the list, and by what changed it has {expected}",
-                "Keep the store as it is and call the auditor.",
+                KEEP,
             )
 
     def content(self) -> dict[str, object]:

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from audit.chain import KEEP
 from audit.trail import Event, Trail
 from ca import records as ca_records
 from ca.authorities import Authorities
@@ -30,7 +31,7 @@ from crl.checking import (
     verify_facts,
     verify_signed,
 )
-from crl.continuity import KEEP, Before, Continuity, Proven, vanished
+from crl.continuity import Before, Continuity, Proven, vanished
 from crl.coverage import Difference, make_statement
 from crl.moments import list_time
 from crl.pages import entry_pages, read_ahead

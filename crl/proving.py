@@ -7,7 +7,6 @@ its CA's signature, its coverage statement and its entry in the trail.
 from __future__ import annotations
 
 import hashlib
-import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from audit.canonical import digest
 from audit.records import Criteria
 from audit.trail import Trail
 from ca import records as ca_records
@@ -220,12 +218,9 @@ class Proving:
         """Return what the trail says of the list, nothing where it does not."""
         wanted = Criteria(code=code, object_type="crl", object_id=name)
         for entry in self.trail.search(wanted):
-            body = json.loads(entry.body)
-            if digest(entry.body.encode()) == entry.hash and (body["code"], body["object_id"]) == (
-                code,
-                name,
-            ):
-                return dict(body["detail"])
+            said = entry.content()
+            if said is not None and (said.get("code"), said.get("object_id")) == (code, name):
+                return dict(said["detail"])
         return {}
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from audit.canonical import digest
+from audit.chain import KEEP
 from audit.records import Criteria, search
 from crl.archive import Archive
-from crl.continuity import KEEP
 from crl.coverage import OVERRIDE, read_statement
 from crl.records import RevocationList
 from operators.directory import Directory
@@ -76,21 +75,15 @@ def issued(tx: Transaction, row: RevocationList) -> Issued:
     name = f"{row.issuer_id}:{row.number}"
     criteria = Criteria(code="CRL.ISSUE", object_type="crl", object_id=name)
     for entry in search(tx, criteria, 0, 1):
-        try:
-            detail = json.loads(entry.body)["detail"]
+        detail = (entry.content() or {}).get("detail", {})
+        with suppress(KeyError, TypeError, ValueError):
             said = (detail["sha256"], detail["scope"], detail["shard"])
-            if digest(entry.body.encode()) == entry.hash and said == (
-                row.sha256,
-                row.scope.value,
-                row.shard,
-            ):
+            if said == (row.sha256, row.scope.value, row.shard):
                 return Issued(
                     datetime.fromisoformat(detail["at"]),
                     datetime.fromisoformat(detail["next_update"]),
                     int(detail["high_water_seq"]),
                 )
-        except (KeyError, TypeError, ValueError, RecursionError):
-            break
     raise Refused("crl.row.changed", f"the trail knows no such list {name}", KEEP)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, col, select
 
+from audit.chain import KEEP
 from pki.errors import Conflict, NotFound, Refused
 from policies.moves import ApplicationState
 from store import columns
@@ -316,7 +317,7 @@ def applicant(tx: Transaction, application: Application) -> PersonVersion:
         raise Refused(
             "ra.dossier.changed",
             f"{application.ref} has changed since it was signed: received_on",
-            "Keep the store as it is and call the auditor.",
+            KEEP,
         )
     return found
 

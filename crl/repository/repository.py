@@ -11,11 +11,11 @@ from typing import BinaryIO
 from cryptography import x509
 
 from audit.canonical import digest
+from audit.chain import KEEP
 from audit.trail import Event
 from ca import records as ca_records
 from ca.issuers import issuer_certificate
 from ca.records import Issuer, Series
-from crl.continuity import KEEP
 from crl.lists import Lists
 from crl.publishing import Accept, Publisher
 from crl.records import list_by_sha256

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
+from audit.chain import KEEP
 from audit.records import entries_about
 from audit.trail import Event
 from operators.statements import Signer
@@ -47,7 +48,7 @@ def _verify_settled(tx: Transaction, fee: Fee) -> None:
         raise Refused(
             "ra.fee.changed",
             f"the fee of {fee.application_ref} is {fee.state}, and nobody entered that",
-            "Keep the store as it is and call the auditor.",
+            KEEP,
         )
 
 
