@@ -252,3 +252,28 @@ def test_another_number_than_the_certificates_is_not_revoked(
         c=card.id,
     )
     refused(Refused, "ca.row.changed", lambda: revoke(centre, card))
+
+
+@pytest.mark.parametrize(
+    ("changed", "told", "code"),
+    [
+        ("REV.EXECUTE", "root:", "crl.trail.changed"),
+        ("CERT.ISSUE", '"profile":"root', "ca.issuer.changed"),
+    ],
+)
+def test_an_entry_of_the_trail_that_was_changed_tells_nothing(
+    centre: Centre, changed: str, told: str, code: str
+) -> None:
+    """Its body says something else, sound in form, and its hash is as it was."""
+    revoke_ca(centre)
+    run(
+        centre,
+        "UPDATE trail_entry SET body = replace(body, :a, :b) WHERE code = :c",
+        a=told,
+        b=told.replace("root", "toor"),
+        c=changed,
+    )
+    fresh = replace(centre.authorities, _told=set())
+    centre.lists = replace(centre.lists, authorities=fresh)
+    centre.rhythm = replace(centre.rhythm, lists=centre.lists)
+    assert codes(centre) == {code}
