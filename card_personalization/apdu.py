@@ -49,7 +49,7 @@ class PinBlocked(CardError, Refused):
 
     stable_code = "card.pin_blocked"
     meaning = "the PIN is blocked"
-    advice = "the card has no unblocking; it must be replaced"
+    advice = "a PIV card is freed with its PUK, an HPKI card must be replaced"
 
 
 class IssuerKeyRefused(CardError, Refused):
@@ -74,6 +74,13 @@ class ConditionsNotSatisfied(CardError, Refused):
     meaning = "the command does not fit the state of the card"
 
 
+class NotOffered(CardError, Unavailable):
+    """The card has no such command, parameter or function."""
+
+    stable_code = "card.not_offered"
+    meaning = "the card does not offer this"
+
+
 class FileNotFound(CardError, NotFound):
     """There is no such file, application or key on the card."""
 
@@ -91,10 +98,13 @@ class FileExists(CardError, Conflict):
 _BY_STATUS: dict[int, type[CardError]] = {
     0x6982: SecurityNotSatisfied,
     0x6985: ConditionsNotSatisfied,
+    0x6A81: NotOffered,
     0x6A82: FileNotFound,
     0x6A88: FileNotFound,
     0x6A89: FileExists,
     0x6A8A: FileExists,
+    0x6D00: NotOffered,
+    0x6E00: NotOffered,
 }
 _EXTERNAL_AUTHENTICATE = 0x82
 _PIN_INS = (0x20, 0x24, 0x2C)

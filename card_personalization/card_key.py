@@ -6,9 +6,13 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from pki.errors import Refused
+from pki.signing import IssuerPrivateKey, IssuerPublicKey
+
+SignPayload = Callable[[bytes], bytes]
+"""Signs on the card: PKCS#1 v1.5 over a DER DigestInfo, or ECDSA over a hash."""
 
 # DER of DigestInfo before the digest. Source: RFC 8017 9.2 note 1
 _DIGEST_INFO: dict[str, bytes] = {
@@ -26,12 +30,27 @@ def digest_info(algorithm: hashes.HashAlgorithm, digest: bytes) -> bytes:
     return prefix + digest
 
 
+def card_private_key(public_key: IssuerPublicKey, sign_payload: SignPayload) -> IssuerPrivateKey:
+    """Key on a card with that public half."""
+    if isinstance(public_key, rsa.RSAPublicKey):
+        return CardPrivateKey(public_key, sign_payload)
+    return CardCurveKey(public_key, sign_payload)
+
+
+def signing_payload(
+    public_key: IssuerPublicKey, algorithm: hashes.HashAlgorithm, octets: bytes
+) -> bytes:
+    """Return what the card signs for these octets: DigestInfo for RSA, the hash for EC."""
+    hasher = hashes.Hash(algorithm)
+    hasher.update(octets)
+    digest = hasher.finalize()
+    return digest_info(algorithm, digest) if isinstance(public_key, rsa.RSAPublicKey) else digest
+
+
 class CardPrivateKey(rsa.RSAPrivateKey):
     """RSA key that signs by PKCS#1 v1.5 on the card; all else is Refused (card.unsupported)."""
 
-    def __init__(
-        self, public_key: rsa.RSAPublicKey, sign_digest_info: Callable[[bytes], bytes]
-    ) -> None:
+    def __init__(self, public_key: rsa.RSAPublicKey, sign_digest_info: SignPayload) -> None:
         self._public_key = public_key
         self._sign_digest_info = sign_digest_info
 
@@ -57,9 +76,7 @@ class CardPrivateKey(rsa.RSAPrivateKey):
             return self._sign_digest_info(data)
         if isinstance(algorithm, utils.Prehashed):
             return self._sign_digest_info(digest_info(algorithm._algorithm, data))
-        hasher = hashes.Hash(algorithm)
-        hasher.update(data)
-        return self._sign_digest_info(digest_info(algorithm, hasher.finalize()))
+        return self._sign_digest_info(signing_payload(self._public_key, algorithm, data))
 
     def decrypt(self, ciphertext: bytes, padding: padding.AsymmetricPadding) -> NoReturn:
         """Refused: the key is for signatures."""
@@ -82,6 +99,62 @@ class CardPrivateKey(rsa.RSAPrivateKey):
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CardPrivateKey:
+        return self
+
+
+class CardCurveKey(ec.EllipticCurvePrivateKey):
+    """EC key that signs by ECDSA on the card; all else is Refused (card.unsupported)."""
+
+    def __init__(self, public_key: ec.EllipticCurvePublicKey, sign_hash: SignPayload) -> None:
+        self._public_key = public_key
+        self._sign_hash = sign_hash
+
+    @property
+    def curve(self) -> ec.EllipticCurve:
+        """The named curve."""
+        return self._public_key.curve
+
+    @property
+    def key_size(self) -> int:
+        """Bit length of the curve's order."""
+        return self._public_key.key_size
+
+    def public_key(self) -> ec.EllipticCurvePublicKey:
+        """Public half, as the card told it."""
+        return self._public_key
+
+    def sign(
+        self,
+        data: bytes | bytearray | memoryview[int],
+        signature_algorithm: ec.EllipticCurveSignatureAlgorithm,
+    ) -> bytes:
+        """DER Ecdsa-Sig-Value made on the card; card errors pass through."""
+        algorithm = signature_algorithm.algorithm
+        if isinstance(algorithm, utils.Prehashed):
+            return self._sign_hash(bytes(data))
+        return self._sign_hash(signing_payload(self._public_key, algorithm, bytes(data)))
+
+    def exchange(self, algorithm: ec.ECDH, peer_public_key: ec.EllipticCurvePublicKey) -> NoReturn:
+        """Refused: the key is for signatures."""
+        raise _unsupported("key agreement")
+
+    def private_numbers(self) -> NoReturn:
+        """Refused: the key never leaves the card."""
+        raise _unsupported("export of a private key")
+
+    def private_bytes(
+        self,
+        encoding: serialization.Encoding,
+        format: serialization.PrivateFormat,  # noqa: A002 - the name in cryptography
+        encryption_algorithm: serialization.KeySerializationEncryption,
+    ) -> NoReturn:
+        """Refused: the key never leaves the card."""
+        raise _unsupported("export of a private key")
+
+    def __copy__(self) -> CardCurveKey:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CardCurveKey:
         return self
 
 

@@ -15,19 +15,11 @@ from cryptography.hazmat.primitives.ciphers import algorithms
 from card_personalization import iso7816_15 as cia
 from card_personalization import tlv
 from card_personalization.apdu import FileExists
-from card_personalization.hpki_reader import (
-    CardCertificates,
-    CardIdentity,
-    CardState,
-    HpkiReader,
-    Pin,
-    pin_text,
-)
+from card_personalization.card import Pin
+from card_personalization.hpki_reader import HpkiReader, pin_text
 from card_personalization.layout import EF_DIR, EF_DIR_SFI, MF, CaSlot, FileLayout, Layout, Role
 from card_personalization.transport import Transport
 from pki.errors import Conflict, InvalidInput, Refused
-
-__all__ = ["CardCertificates", "CardIdentity", "CardState", "HpkiCard", "Pin"]
 
 _PIECE = 1024  # bytes written by one command in extended length
 
@@ -62,9 +54,9 @@ class HpkiCard(HpkiReader):
 
         Conflict if a file of another size or kind is in the way.
         """
-        application = self._layout.applications[role]
+        application = self.layout.applications[role]
         self._directories.pop(role, None)
-        if self._layout.ef_dir:
+        if self.layout.ef_dir:
             self._register(application.aid)
         self._select_mf()
         descriptor = tlv.encode(0x82, b"\x38") + tlv.encode(0x84, application.aid)
@@ -74,20 +66,20 @@ class HpkiCard(HpkiReader):
             self._select(role)
         self._role = role
         for name, content in self._static_files(role).items():
-            self._create_file(self._layout.files[name], size=len(content))
-            self._update(self._layout.files[name], content)
-        self._create_file(self._layout.files["cd"], size=self._layout.cd_capacity)
-        for file in (self._layout.files["holder"], *(ca.file for ca in self._layout.ca_slots)):
-            self._create_file(file, size=self._layout.certificate_capacity)
-        pin = self._layout.pin
+            self._create_file(self.layout.files[name], size=len(content))
+            self._update(self.layout.files[name], content)
+        self._create_file(self.layout.files["cd"], size=self.layout.cd_capacity)
+        for file in (self.layout.files["holder"], *(ca.file for ca in self.layout.ca_slots)):
+            self._create_file(file, size=self.layout.certificate_capacity)
+        pin = self.layout.pin
         self._create_file(
-            self._layout.files["pin"],
+            self.layout.files["pin"],
             tlv.encode(0x83, bytes([pin.reference])),
             tlv.encode(0x9A, bytes([pin.tries])),
             tlv.encode(0x9B, bytes([pin.min_length, pin.max_length])),
         )
         self._create_file(
-            self._layout.files["key"],
+            self.layout.files["key"],
             tlv.encode(0x80, application.key_bits.to_bytes(2, "big")),
             tlv.encode(0x9C, bytes([application.user_consent])),
         )
@@ -106,19 +98,19 @@ class HpkiCard(HpkiReader):
         """
         slots = self._slots([label for label, _ in ca_certificates])
         for label, certificate_der in (("holder", holder_der), *ca_certificates):
-            if not 0 < len(certificate_der) <= self._layout.certificate_capacity:
+            if not 0 < len(certificate_der) <= self.layout.certificate_capacity:
                 raise InvalidInput(
                     "card.certificate_size",
                     f"{label}: {len(certificate_der)} bytes, the card takes "
-                    f"{self._layout.certificate_capacity}",
+                    f"{self.layout.certificate_capacity}",
                 )
         placed = list(zip(slots, ca_certificates, strict=True))
         directory = self._certificate_directory([(slot, label) for slot, (label, _) in placed])
         self._select(role)
-        self._update(self._layout.files["holder"], holder_der)
+        self._update(self.layout.files["holder"], holder_der)
         for slot, (_, certificate_der) in placed:
             self._update(slot.file, certificate_der)
-        self._update(self._layout.files["cd"], directory)
+        self._update(self.layout.files["cd"], directory)
 
     def set_initial_pin(self, role: Role, pin: Pin) -> None:
         """Set the PIN in the issuer's session; refused by the card once it is activated."""
@@ -185,18 +177,18 @@ class HpkiCard(HpkiReader):
         """Enter the application in EF.DIR, which OpenSC needs and others ignore."""
         self._select_mf()
         file = FileLayout(EF_DIR, EF_DIR_SFI)
-        self._create_file(file, size=self._layout.ef_dir_capacity)
+        self._create_file(file, size=self.layout.ef_dir_capacity)
         present = {aid, *cia.decode_directory_aids(self._read(bytes([file.sfi << 3])))}
         entries = b"".join(
             cia.encode_directory_entry(application.aid, application.directory_label)
-            for application in self._layout.applications.values()
+            for application in self.layout.applications.values()
             if application.aid in present
         )
-        self._update(file, entries.ljust(self._layout.ef_dir_capacity, b"\0"))
+        self._update(file, entries.ljust(self.layout.ef_dir_capacity, b"\0"))
 
     def _static_files(self, role: Role) -> dict[str, bytes]:
         """Directory files whose content the layout fixes."""
-        layout, form = self._layout, self._layout.path_form
+        layout, form = self.layout, self.layout.path_form
         application, pin = layout.applications[role], layout.pin
         paths = {name: (layout.files[name].path(form),) for name in ("aod", "prkd", "cd")}
         password = cia.PasswordObject(
@@ -218,7 +210,7 @@ class HpkiCard(HpkiReader):
 
     def _certificate_directory(self, placed: Sequence[tuple[CaSlot, str]]) -> bytes:
         """EF.CD of holder and CA certificates, zeros to its capacity; InvalidInput if too long."""
-        layout, form = self._layout, self._layout.path_form
+        layout, form = self.layout, self.layout.path_form
         holder = layout.files["holder"].path(form)
         directory = cia.encode_certificate(
             cia.CertificateObject(layout.holder_label, layout.key_id, holder, authority=False)
@@ -234,8 +226,8 @@ class HpkiCard(HpkiReader):
 
     def _slots(self, labels: list[str]) -> list[CaSlot]:
         """Place of each CA certificate: the one of its label, else the next free one."""
-        by_label = {slot.label: slot for slot in self._layout.ca_slots}
-        free = iter([slot for slot in self._layout.ca_slots if slot.label not in labels])
+        by_label = {slot.label: slot for slot in self.layout.ca_slots}
+        free = iter([slot for slot in self.layout.ca_slots if slot.label not in labels])
         if len(labels) > len(by_label) or len(set(labels)) < len(labels):
             raise InvalidInput(
                 "card.ca_certificates",

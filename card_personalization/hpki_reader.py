@@ -7,9 +7,7 @@ Source: ISO/IEC 7816-4, -8, -15; JAHIS 24-002 annexes A to C.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -24,44 +22,18 @@ from card_personalization.apdu import (
     UnexpectedStatus,
     WrongPin,
 )
+from card_personalization.card import CardCertificates, CardIdentity, CardState, Pin
 from card_personalization.card_key import CardPrivateKey
 from card_personalization.layout import MF, Layout, Role
 from card_personalization.transport import Transport
 from pki.errors import InvalidInput, Unavailable
-
-Pin = str | Callable[[], str]
 
 _PIECE = 1024  # bytes read by one command in extended length
 _MAX_FILE = 32_767
 _WRONG_OFFSET = 0x6B00
 
 
-class CardState(StrEnum):
-    """Life cycle. Source: ISO/IEC 7816-4 table 13."""
-
-    BLANK = "BLANK"
-    PERSONALIZING = "PERSONALIZING"
-    ACTIVATED = "ACTIVATED"
-
-
 _LIFE_CYCLE = {1: CardState.BLANK, 3: CardState.PERSONALIZING, 5: CardState.ACTIVATED}
-
-
-@dataclass(frozen=True)
-class CardIdentity:
-    """Which card this is; ``chip_serial`` in hexadecimal, lower case."""
-
-    chip_serial: str
-    state: CardState
-    issuer_key_version: int
-
-
-@dataclass(frozen=True)
-class CardCertificates:
-    """Certificates of one application, DER; CA certificates by label."""
-
-    holder_der: bytes
-    ca_certificates_der: Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -82,7 +54,7 @@ class HpkiReader:
     def __init__(self, transport: Transport, layout: Layout) -> None:
         self.channel = CardChannel(transport)
         self._transport = transport
-        self._layout = layout
+        self.layout = layout
         self._role: Role | None = None
         self._pin_verified = False
         self._directories: dict[Role, _Directory] = {}
@@ -98,7 +70,7 @@ class HpkiReader:
             serial, status, key_information = (
                 self.channel.send(0x00, 0xCA, 0x00, tag, le=256) for tag in (0x45, 0x8A, 0xE0)
             )
-        except (FileNotFound, UnexpectedStatus) as error:
+        except CardError as error:
             raise Unavailable("card.unknown", f"not a card of ours: {error}") from error
         key = tlv.find(tlv.parse(key_information), 0xC0) or b""
         state = _LIFE_CYCLE.get(int.from_bytes(status, "big"))
@@ -180,10 +152,10 @@ class HpkiReader:
         if not 0 < len(digest_info) <= block_size - 11:
             raise InvalidInput("card.digest_info", f"{len(digest_info)} bytes do not fit the key")
         block = digest_info
-        if self._layout.host_pads:
+        if self.layout.host_pads:
             filler = b"\xff" * (block_size - 3 - len(digest_info))
             block = b"\x00\x01" + filler + b"\x00" + digest_info
-        reference = tlv.encode(self._layout.key_reference_tag, self._key_reference(key))
+        reference = tlv.encode(self.layout.key_reference_tag, self._key_reference(key))
         self.channel.send(0x00, 0x22, 0x41, 0xB6, reference)
         return self.channel.send(0x00, 0x2A, 0x9E, 0x9A, block, le=max(block_size, 256))
 
@@ -192,7 +164,7 @@ class HpkiReader:
         if self._role is role:
             return
         self._role, self._pin_verified = None, False
-        aid = self._layout.applications[role].aid
+        aid = self.layout.applications[role].aid
         self.channel.send(0x00, 0xA4, 0x04, 0x00, aid, le=256)
         self._role = role
 
@@ -208,7 +180,7 @@ class HpkiReader:
         return self._directories[role]
 
     def _read_directory(self, role: Role) -> _Directory:
-        od = self._layout.files["od"]
+        od = self.layout.files["od"]
         try:
             encoded = self._read(od.fid.to_bytes(2, "big"))
         except FileNotFound:
@@ -275,7 +247,7 @@ class HpkiReader:
 
     def _key_reference(self, key: cia.PrivateKeyObject) -> bytes:
         """Name of the key for MSE: its key reference (84), or its file, an SFI as 00xx (81)."""
-        if self._layout.key_reference_tag == 0x84 and key.key_reference is not None:
+        if self.layout.key_reference_tag == 0x84 and key.key_reference is not None:
             return bytes([key.key_reference & 0xFF])
         return bytes([0, key.path[0] >> 3]) if len(key.path) == 1 else key.path[-2:]
 

@@ -6,13 +6,12 @@ file names its source and how firm it is.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from importlib import resources
 from typing import Any
 
+from card_personalization.sourced import read_sourced, shipped
 from pki.errors import InvalidInput, Refused
 
 MF = 0x3F00
@@ -64,7 +63,7 @@ class ApplicationLayout:
 
 @dataclass(frozen=True)
 class PinLayout:
-    """PIN lengths in characters, its reference (P2 of VERIFY) and the wrong tries allowed."""
+    """PIN lengths in characters (``digits``: of ours), P2 of VERIFY, wrong tries allowed."""
 
     label: str
     auth_id: bytes
@@ -72,6 +71,7 @@ class PinLayout:
     min_length: int
     max_length: int
     stored_length: int
+    digits: int
     tries: int
 
 
@@ -119,28 +119,16 @@ class Layout:
 
 def default_layout() -> Layout:
     """HPKI layout of ``data/hpki_layout.toml``. Source: JAHIS 24-002 Ver. 3.1 annex B."""
-    data = resources.files("card_personalization") / "data" / "hpki_layout.toml"
-    return load_layout(data.read_text(encoding="utf-8"))
+    return load_layout(shipped("hpki_layout.toml"))
 
 
-def load_layout(text: str) -> Layout:
-    """Layout written in TOML; InvalidInput if an item, its source or its firmness is missing."""
+def load_layout(text: str, changes: str = "") -> Layout:
+    """Layout written in TOML, some items changed; InvalidInput if it is not whole."""
+    values = read_sourced(text, changes)
     try:
-        values = _values(tomllib.loads(text), "layout")
         return _layout(values)
-    except (tomllib.TOMLDecodeError, LookupError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInput("card.layout", f"the card layout cannot be read: {error!r}") from error
-
-
-def _values(item: Any, where: str) -> Any:
-    """Values only, after a look that each has its source and firmness."""
-    if "value" not in item:
-        return {name: _values(inner, f"{where}.{name}") for name, inner in item.items()}
-    if set(item) != {"value", "source", "firmness"}:
-        raise ValueError(f"{where} needs value, source and firmness")
-    if item["firmness"] not in ("guideline", "example", "field", "choice"):
-        raise ValueError(f"{where} has an unknown firmness")
-    return item["value"]
 
 
 def _layout(values: dict[str, Any]) -> Layout:
@@ -150,6 +138,8 @@ def _layout(values: dict[str, Any]) -> Layout:
     card["key_reference_tag"] = int(card["key_reference_tag"], 16)
     pin["auth_id"] = bytes.fromhex(pin["auth_id"])
     pin["reference"] = int(pin["reference"], 16)
+    if not max(4, pin["min_length"]) <= pin["digits"] <= min(8, pin["max_length"]):
+        raise ValueError("pin.digits are 4 to 8, and within min_length and max_length")
     return Layout(
         **card,
         applications={

@@ -5,13 +5,11 @@ from __future__ import annotations
 from card_personalization.records import Run
 from pki.serials import Entropy
 
-PIN_DIGITS = 8
 
-
-def random_pin(entropy: Entropy) -> str:
-    """Return PIN_DIGITS digits, each drawn evenly: octets of 250 and more are drawn again."""
+def random_pin(entropy: Entropy, count: int) -> str:
+    """Return that many digits, each drawn evenly: octets of 250 and more are drawn again."""
     digits = ""
-    while len(digits) < PIN_DIGITS:
+    while len(digits) < count:
         octet = entropy(1)[0]
         if octet < 250:
             digits += str(octet % 10)

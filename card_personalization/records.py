@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -30,11 +31,12 @@ class RunState(StrEnum):
 
 
 class Card(SQLModel, table=True):
-    """A card in stock; it becomes the carrier of an order."""
+    """A card in stock; it becomes the carrier of an order. ``profile``: hpki or piv."""
 
     __tablename__ = "card"
 
     chip_serial: str = Field(sa_column=columns.key_column())
+    profile: str = Field(default="hpki", sa_type=sa.Text)
     state: CardState = Field(sa_column=columns.choice(CardState, index=True))
     order_id: str | None = Field(default=None, sa_type=sa.Text, foreign_key="issue_order.id")
 
@@ -57,7 +59,8 @@ class Run(SQLModel, table=True):
 class Step(SQLModel, table=True):
     """One step of a run, written when it begins and again when it ends.
 
-    ``detail`` of a verification names the checks that failed.
+    ``detail`` of a verification names the checks that failed, of another step what the card did
+    not offer.
     """
 
     __tablename__ = "personalization_step"
@@ -73,14 +76,16 @@ class Step(SQLModel, table=True):
 class PinEnvelope(SQLModel, table=True):
     """A card's PINs, sealed (HPKE) to the encryption key of one PIN operator.
 
-    ``credential_id`` is the id of that operator's signing key, as the register knows it.
+    ``credential_id`` is the id of that operator's signing key, as the register knows it. ``drawn``
+    are PINs that the card may or may not have got; once it surely has them they are ``sealed``.
     """
 
     __tablename__ = "pin_envelope"
 
     chip_serial: str = Field(sa_column=columns.key_column("card.chip_serial"))
     credential_id: str = Field(sa_column=columns.key_column())
-    sealed: bytes
+    sealed: bytes = b""
+    drawn: bytes = b""
     made_at: datetime
 
 
@@ -89,11 +94,11 @@ def cards(tx: Transaction) -> list[Card]:
     return list(tx.exec(select(Card).order_by(col(Card.chip_serial))))
 
 
-def next_in_stock(tx: Transaction) -> Card | None:
+def next_in_stock(tx: Transaction, profile: str) -> Card | None:
     """Return the stock card with the lowest chip serial, locked for this transaction."""
     query = (
         select(Card)
-        .where(Card.state == CardState.STOCK)
+        .where(Card.state == CardState.STOCK, Card.profile == profile)
         .order_by(col(Card.chip_serial))
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -120,7 +125,8 @@ def steps_of(tx: Transaction, run_id: str) -> list[Step]:
 
 def failed_checks(tx: Transaction, run_id: str) -> str:
     """Return the checks that the run's card has failed at any time; empty for none."""
-    return ", ".join(step.detail for step in steps_of(tx, run_id) if step.detail)
+    checked = [step for step in steps_of(tx, run_id) if step.name == "VERIFY"]
+    return ", ".join(step.detail for step in checked if step.detail)
 
 
 def runs_of(tx: Transaction, chip_serial: str) -> list[Run]:
@@ -132,3 +138,37 @@ def runs_of(tx: Transaction, chip_serial: str) -> list[Run]:
 def envelopes_of(tx: Transaction, chip_serial: str) -> list[PinEnvelope]:
     """Return the card's PIN envelopes."""
     return list(tx.exec(select(PinEnvelope).where(PinEnvelope.chip_serial == chip_serial)))
+
+
+def draw_envelopes(
+    tx: Transaction, chip_serial: str, sealed: Mapping[str, bytes], made_at: datetime
+) -> None:
+    """Store envelopes of PINs that the card is to get, by credential id."""
+    discard_envelopes(tx, chip_serial)
+    for credential_id, octets in sealed.items():
+        envelope = tx.get(PinEnvelope, (chip_serial, credential_id))
+        if envelope is None:
+            envelope = PinEnvelope(
+                chip_serial=chip_serial, credential_id=credential_id, made_at=made_at
+            )
+            tx.add(envelope)
+        envelope.drawn, envelope.made_at = octets, made_at
+
+
+def confirm_envelopes(tx: Transaction, chip_serial: str) -> None:
+    """Enter that the card has the PINs drawn last; envelopes of earlier ones go."""
+    for envelope in envelopes_of(tx, chip_serial):
+        if envelope.drawn:
+            envelope.sealed, envelope.drawn = envelope.drawn, b""
+        else:
+            tx.delete(envelope)
+
+
+def discard_envelopes(tx: Transaction, chip_serial: str) -> None:
+    """Drop what was drawn and never came onto the card."""
+    for envelope in envelopes_of(tx, chip_serial):
+        if envelope.sealed:
+            envelope.drawn = b""
+        else:
+            tx.delete(envelope)
+    tx.flush()

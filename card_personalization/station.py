@@ -15,32 +15,40 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from audit.trail import Event, Trail
 from ca import records as ca_records
+from ca.building import twin_of
 from ca.carriers import card_carrier
 from ca.dossier import Content, parse_dossier
 from ca.issuers import find_issuer, issuer_certificate
 from ca.orders import Batch, Orders, find_order
 from ca.records import CertificateState
 from card_personalization import records
-from card_personalization.hpki_card import CardCertificates, CardIdentity, HpkiCard
-from card_personalization.hpki_card import CardState as ChipState
-from card_personalization.layout import Layout, Role
-from card_personalization.pins import pin_envelope_purpose, random_pin
-from card_personalization.records import Card, CardState, PinEnvelope, Run, RunState, Step
+from card_personalization.card import (
+    CA_LABEL,
+    ROOT_LABEL,
+    CardCertificates,
+    CardIdentity,
+    CardProfile,
+    IssuingCard,
+)
+from card_personalization.card import CardState as ChipState
+from card_personalization.layout import Role
+from card_personalization.pins import pin_envelope_purpose
+from card_personalization.records import Card, CardState, Run, RunState, Step
 from card_personalization.runs import failed_card, run_on
-from card_personalization.stock import ISSUER_KEY, TRANSPORT_KEY
 from card_personalization.transport import Transport
 from card_personalization.verify import CheckResult, check_card
+from keys.backend import KeySpec
 from keys.diversify import card_key
 from keys.sealing import seal
 from operators.directory import Directory
 from operators.statements import Signer
 from pki.errors import Refused, Unavailable
 from pki.serials import Entropy
-from pki.signing import spki_der
+from pki.signing import IssuerPublicKey, spki_der
 from pki.validity import Clock, whole_seconds
 from policies.roles import Role as OperatorRole
 from ra.examination import Examination
@@ -49,19 +57,23 @@ from store.database import Store, Transaction
 Progress = Callable[[str], None]
 Admit = Callable[[Transaction, CardIdentity], None]
 
-ROOT_LABEL = "HPKI ROOT CA CERTIFICATE"
-CA_LABEL = "HPKI CA CERTIFICATE"
+VERIFY = "VERIFY"
 _CHALLENGE_OCTETS = 32
+_NUMBER_OCTETS = 16
 
 
 @dataclass(frozen=True)
 class Report:
-    """One finished card: chip serial, order, certificates by application, checks made."""
+    """One finished card: chip serial, order, certificates by key, checks made.
+
+    ``not_offered``: what the profile wanted and this kind of card has not.
+    """
 
     chip_serial: str
     order_id: str
     certificates: Mapping[Role, x509.Certificate]
     checks: tuple[CheckResult, ...]
+    not_offered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,7 @@ class Station:
     directory: Directory
     orders: Orders
     examination: Examination
-    layout: Layout
+    profile: CardProfile
     master: Callable[[], bytes]
     clock: Clock
     entropy: Entropy
@@ -96,29 +108,47 @@ class Station:
         check, now or in an earlier attempt, ``Conflict`` for another card than the one reserved or
         begun, and what the card says.
         """
-        identity = HpkiCard(transport, self.layout).identify()
-        run, layout = self._open_run(order_id, identity, batch, card_operator, admit)
-        work = _Work(self, run, transport, layout, batch, card_operator, progress)
+        card = self.profile.card(transport, self._secret)
+        identity = card.identify()
+        if not identity.chip_serial:
+            with self.store.begin() as tx:
+                self._verify_order(tx, order_id, batch, card_operator)
+            identity = card.mark(self.entropy(_NUMBER_OCTETS))
+        run, specs = self._open_run(order_id, identity, batch, card_operator, admit)
+        work = _Work(self, run, card, specs, batch, card_operator, progress)
         with work.step("ISSUER"):
-            work.open_issuer_session()
-        if identity.state is not ChipState.ACTIVATED:
-            with work.step("FILES"):
-                for role in Role:
-                    work.card.create_application(role)
+            locked = card.open_issuer()
+        if not locked:
+            work.once("FILES", lambda: card.prepare(specs))
             with work.step("KEYS"):
                 work.make_keys()
-            with work.step("PINS"):
-                work.set_pins()
             with work.step("ISSUE"):
                 work.issue()
-            with work.step("WRITE"):
-                work.write()
+            work.once("WRITE", work.write)
+            work.once("PINS", work.set_pins)
             with work.step("LOCK"):
-                work.lock()
-        with work.step("VERIFY"):
+                card.lock()
+        with work.step(VERIFY):
             checks = work.verify()
         self._close_run(run, card_operator, checks)
-        return Report(run.chip_serial, order_id, work.certificates(), checks)
+        not_offered = tuple(sorted(card.not_offered))
+        return Report(run.chip_serial, order_id, work.certificates(), checks, not_offered)
+
+    def _secret(self, label: str, chip_serial: str, octets: int) -> bytes:
+        return card_key(self.master(), label, chip_serial, octets)
+
+    def _verify_order(
+        self, tx: Transaction, order_id: str, batch: Batch, card_operator: Signer
+    ) -> Content:
+        """Return what is to be certified; raises ``Refused`` unless it may be, by these people."""
+        self.directory.verify_may_act(tx, card_operator, OperatorRole.CARD_OPERATOR)
+        self.pin_operators(tx)
+        dossier, _ = self.orders.verify_for_issue(tx, order_id, batch)
+        order = find_order(tx, order_id)
+        if order.authority is None:
+            acting = {card_operator.operator_id, batch.executor}
+            self.examination.verify_order(tx, order, acting)
+        return dossier.content
 
     def _open_run(
         self,
@@ -127,16 +157,11 @@ class Station:
         batch: Batch,
         card_operator: Signer,
         admit: Admit | None,
-    ) -> tuple[Run, Layout]:
+    ) -> tuple[Run, Mapping[Role, KeySpec]]:
         with self.store.begin() as tx:
-            self.directory.verify_may_act(tx, card_operator, OperatorRole.CARD_OPERATOR)
-            dossier, _ = self.orders.verify_for_issue(tx, order_id, batch)
-            acting = {card_operator.operator_id, batch.executor}
-            order = find_order(tx, order_id)
-            if order.authority is None:
-                self.examination.verify_order(tx, order, acting)
+            content = self._verify_order(tx, order_id, batch, card_operator)
             activated = identity.state is ChipState.ACTIVATED
-            layout = self.layout if activated else self._layout_for(dossier.content)
+            specs = {} if activated else self._key_specs(content)
             if admit is not None:
                 admit(tx, identity)
             run = run_on(tx, order_id, identity.chip_serial)
@@ -144,21 +169,37 @@ class Station:
                 run = self._begin_run(tx, order_id, identity.chip_serial, card_operator)
             elif failed := records.failed_checks(tx, run.id):
                 raise failed_card(run, failed)
-            return run, layout
+            return run, specs
 
-    def _layout_for(self, content: Content) -> Layout:
-        """Return the card's layout with keys as the order's profiles want them."""
-        layout = self.layout
+    def _key_specs(self, content: Content) -> dict[Role, KeySpec]:
+        """Return the keys to make: what the order's profiles certify and the card offers."""
+        found = {}
         for purpose in content.profiles:
             profile = self.orders.profile(content, purpose)
-            if not profile.key.rsa_bits:
+            spec = self.profile.key_spec(profile.key.rsa_bits, profile.key.curves)
+            if spec is None:
                 raise Refused(
                     "card.key_type",
-                    f"the profile {profile.id} certifies no RSA key, and an HPKI card has no other",
-                    "Let it be issued on another carrier, or by a profile with RSA.",
+                    f"the profile {profile.id} certifies no key that a {self.profile.name} card "
+                    "makes",
+                    "Let it be issued on another carrier or kind of card, or by another profile.",
                 )
-            layout = layout.with_key_bits(Role(purpose.value), profile.key.rsa_bits[0])
-        return layout
+            found[Role(purpose.value)] = spec
+        return found
+
+    def pin_operators(self, tx: Transaction) -> list[tuple[str, ec.EllipticCurvePublicKey]]:
+        """Return credential ids and encryption keys of whom PINs are sealed to.
+
+        Raises ``Refused`` (card.pin.nobody) if there is nobody.
+        """
+        recipients = self.directory.sealing_keys(tx, OperatorRole.PIN_OPERATOR)
+        if not recipients:
+            raise Refused(
+                "card.pin.nobody",
+                "nobody holds the role PIN_OPERATOR, so the PINs could reach nobody",
+                "Appoint one: `hpki operator add`.",
+            )
+        return recipients
 
     def _begin_run(
         self, tx: Transaction, order_id: str, chip_serial: str, card_operator: Signer
@@ -226,21 +267,27 @@ class _Work:
         self,
         station: Station,
         run: Run,
-        transport: Transport,
-        layout: Layout,
+        card: IssuingCard,
+        specs: Mapping[Role, KeySpec],
         batch: Batch,
         card_operator: Signer,
         progress: Progress,
     ) -> None:
         self._station = station
         self._run = run
-        self._transport = transport
-        self._layout = layout
-        self.card = HpkiCard(transport, layout)
+        self._card = card
+        self._specs = specs
         self._batch = batch
         self._card_operator = card_operator
         self._progress = progress
-        self._pins: dict[Role, str] = {}
+        self._public_keys: dict[Role, IssuerPublicKey] = {}
+        self._pins: Mapping[str, str] = {}
+        with station.store.read() as tx:
+            steps = records.steps_of(tx, run.id)
+        self._ended = {step.name for step in steps if step.ended_at is not None}
+        for step in steps:
+            if step.name != VERIFY:
+                card.not_offered.update(step.detail.split())
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -255,54 +302,56 @@ class _Work:
                 begun_at=station.clock(),
             )
             tx.add(step)
+        before = set(self._card.not_offered)
         yield
         with station.store.begin() as tx:
             stored = tx.get_one(Step, (step.run_id, step.position))
             stored.ended_at = station.clock()
+            stored.detail = " ".join(sorted(self._card.not_offered - before))
 
-    def open_issuer_session(self) -> None:
-        """Authenticate with the transport key, or with the issuer key that replaced it."""
-        label = TRANSPORT_KEY if self.card.identify().issuer_key_version <= 1 else ISSUER_KEY
-        self.card.authenticate_issuer(self._key(label))
+    def once(self, name: str, act: Callable[[], None]) -> None:
+        """Do a step that no earlier attempt has brought to its end."""
+        if name not in self._ended:
+            with self.step(name):
+                act()
 
     def make_keys(self) -> None:
-        """Make both key pairs on the card, but keep those that were certified already."""
-        certified = {Role(row.usage) for row in self._rows() if row.usage is not None}
-        made = {}
-        for role in Role:
-            if role not in certified:
-                made[role.value] = _spki_sha256(self.card.generate_key(role))
+        """Make the key pairs on the card, but keep those that were certified already."""
         station = self._station
+        rows = {Role(row.usage.value): row for row in self._rows() if row.usage is not None}
+        made = {}
+        for role, spec in self._specs.items():
+            if role in rows:
+                self._public_keys[role] = self._certified_key(rows[role])
+            else:
+                self._public_keys[role] = self._card.generate_key(role, spec)
+                made[role.value] = _spki_sha256(self._public_keys[role])
         with station.store.begin() as tx:
             station.enter(tx, "CARD.KEYGEN", self._run, self._card_operator, spki=made)
 
     def set_pins(self) -> None:
         """Draw PINs, store their envelopes, then set them."""
-        station = self._station
-        self._pins = {role: random_pin(station.entropy) for role in Role}
-        content = json.dumps({"chip": self._run.chip_serial, **self._pins}).encode()
+        station, chip_serial = self._station, self._run.chip_serial
+        pins = self._card.draw_pins(station.entropy)
+        content = json.dumps({"chip": chip_serial, **pins}).encode()
         with station.store.begin() as tx:
-            recipients = station.directory.sealing_keys(tx, OperatorRole.PIN_OPERATOR)
-            if not recipients:
-                raise Refused(
-                    "card.pin.nobody",
-                    "nobody holds the role PIN_OPERATOR, so the PINs could reach nobody",
-                    "Appoint one: `hpki operator add`.",
-                )
-            for envelope in records.envelopes_of(tx, self._run.chip_serial):
-                tx.delete(envelope)
-            tx.flush()
-            for credential_id, public_key in recipients:
-                tx.add(
-                    PinEnvelope(
-                        chip_serial=self._run.chip_serial,
-                        credential_id=credential_id,
-                        sealed=seal(content, public_key, pin_envelope_purpose(self._run)),
-                        made_at=whole_seconds(station.clock()),
-                    )
-                )
-        for role, pin in self._pins.items():
-            self.card.set_initial_pin(role, pin)
+            recipients = station.pin_operators(tx)
+            known = any(one.sealed for one in records.envelopes_of(tx, chip_serial))
+            sealed = {
+                credential_id: seal(content, public_key, pin_envelope_purpose(self._run))
+                for credential_id, public_key in recipients
+            }
+            records.draw_envelopes(tx, chip_serial, sealed, whole_seconds(station.clock()))
+
+        def confirm() -> None:
+            with station.store.begin() as tx:
+                records.confirm_envelopes(tx, chip_serial)
+
+        if self._card.set_pins(pins, known, confirm):
+            self._pins = pins
+        else:
+            with station.store.begin() as tx:
+                records.discard_envelopes(tx, chip_serial)
 
     def issue(self) -> None:
         """Have each certificate issued on a request that the card signs."""
@@ -314,47 +363,28 @@ class _Work:
             if purpose in issued:
                 continue
             role = Role(purpose.value)
-            key = self.card.private_key(role, self._pins[role])
             request = (
                 x509.CertificateSigningRequestBuilder()
                 .subject_name(dossier.content.subject())
-                .sign(key, hashes.SHA256())
+                .sign(self._card.request_key(role, self._public_keys[role]), hashes.SHA256())
             )
             prepared = station.orders.prepare(self._run.order_id, purpose, request)
             carrier = card_carrier(self._run.chip_serial, self._run.order_id)
             station.orders.issue(prepared, self._run.order_id, purpose, carrier, self._batch)
 
     def write(self) -> None:
-        """Write holder, issuing CA and root certificate into each application."""
-        for role, expected in self._expected().items():
-            self.card.write_certificates(
-                role, expected.holder_der, list(expected.ca_certificates_der.items())
-            )
-
-    def lock(self) -> None:
-        """Replace the transport key by the card's own issuer key, then activate the card."""
-        if self.card.identify().issuer_key_version <= 1:
-            self.card.replace_issuer_key(self._key(ISSUER_KEY))
-        self.card.finalize()
+        """Write holder, issuing CA and root certificate of each key."""
+        for role, certificates in self._expected().items():
+            self._card.write_certificates(role, certificates)
 
     def verify(self) -> tuple[CheckResult, ...]:
         """Check the finished card, by a fresh challenge where the PINs are still in memory.
 
-        A run that broke after activation has no PINs any more: its certificates are compared with
-        the keys on the card, whose possession the requests have proven.
+        A run that broke after the PINs were set has them no more: the keys have proven themselves
+        by their requests.
         """
-        expected = self._expected()
-        if self._pins:
-            challenge = self._station.entropy(_CHALLENGE_OCTETS)
-            return check_card(
-                self._transport,
-                self._layout,
-                expected,
-                self._pins,
-                challenge,
-            )
-        self.card.reset()
-        return tuple(self._compare(role, wanted) for role, wanted in expected.items())
+        challenge = self._station.entropy(_CHALLENGE_OCTETS)
+        return check_card(self._card, self._expected(), self._pins, challenge)
 
     def certificates(self) -> dict[Role, x509.Certificate]:
         """Return the holder's certificates as issued."""
@@ -363,14 +393,14 @@ class _Work:
             for role, wanted in self._expected().items()
         }
 
-    def _compare(self, role: Role, wanted: CardCertificates) -> CheckResult:
-        found = self.card.read_certificates(role)
-        certificate = x509.load_der_x509_certificate(wanted.holder_der)
-        public_key = certificate.public_key()
-        same_key = isinstance(public_key, rsa.RSAPublicKey) and public_key == self.card.public_key(
-            role
-        )
-        return CheckResult(f"{role.lower()}.read_back", found == wanted and same_key, "resumed")
+    def _certified_key(self, row: ca_records.Certificate) -> IssuerPublicKey:
+        """Return the key in what was issued, or reserved to be."""
+        issuance = self._station.orders.issuance
+        with self._station.store.read() as tx:
+            facts = issuance.facts(find_issuer(tx, row.issuer_id))
+        twin = twin_of(row.tbs_der, facts.public_key, facts.hash_name)
+        public_key: IssuerPublicKey = twin.public_key()  # type: ignore[assignment]
+        return public_key
 
     def _expected(self) -> dict[Role, CardCertificates]:
         with self._station.store.read() as tx:
@@ -387,11 +417,8 @@ class _Work:
         with self._station.store.read() as tx:
             return ca_records.certificates_of_carrier(tx, f"card-{self._run.chip_serial}")
 
-    def _key(self, label: str) -> bytes:
-        return card_key(self._station.master(), label, self._run.chip_serial)
 
-
-def _spki_sha256(public_key: rsa.RSAPublicKey) -> str:
+def _spki_sha256(public_key: IssuerPublicKey) -> str:
     return hashlib.sha256(spki_der(public_key)).hexdigest()
 
 

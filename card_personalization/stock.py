@@ -8,8 +8,10 @@ from pathlib import Path
 
 from audit.trail import Event, Trail
 from card_personalization import records
-from card_personalization.hpki_reader import CardIdentity
-from card_personalization.hpki_reader import CardState as ChipState
+from card_personalization.card import CardIdentity
+from card_personalization.card import CardState as ChipState
+from card_personalization.hpki_issuing import TRANSPORT_KEY
+from card_personalization.profiles import HPKI
 from card_personalization.records import Card, CardState
 from card_personalization.transport import EmbeddedTransport, Transport
 from card_personalization.virtual_card import KeyMaker, VirtualCard, make_rsa_key
@@ -20,8 +22,6 @@ from policies.roles import Role
 from policies.site import SiteKind
 from store.database import Store, Transaction
 
-TRANSPORT_KEY = "hpki card transport"
-ISSUER_KEY = "hpki card issuer"
 _CHIP_SERIAL_OCTETS = 8
 
 
@@ -58,37 +58,53 @@ class Stock:
         key = card_key(self.master(), TRANSPORT_KEY, serial)
         VirtualCard.create(path, serial, key)
 
-    def take_in(self, tx: Transaction, chip_serial: str, actor: str) -> None:
+    def take_in(self, tx: Transaction, chip_serial: str, actor: str, profile: str = HPKI) -> None:
         """Enter a blank card; raises ``Conflict`` for one that was entered before."""
         if tx.get(Card, chip_serial) is not None:
             raise Conflict("card.stock.known", f"the card {chip_serial} was taken in before")
-        tx.add(Card(chip_serial=chip_serial, state=CardState.STOCK))
+        tx.add(Card(chip_serial=chip_serial, profile=profile, state=CardState.STOCK))
         self.trail.append(
-            tx, Event("STOCK.IN", "card", chip_serial, actor=actor, actor_role=Role.CARD_OPERATOR)
+            tx,
+            Event(
+                "STOCK.IN",
+                "card",
+                chip_serial,
+                actor=actor,
+                actor_role=Role.CARD_OPERATOR,
+                detail={"profile": profile},
+            ),
         )
 
-    def admit(self, tx: Transaction, order_id: str, card: CardIdentity, actor: str) -> None:
+    def admit(
+        self, tx: Transaction, order_id: str, card: CardIdentity, actor: str, profile: str = HPKI
+    ) -> None:
         """Enter a blank card that came in a reader, unless the order has another one reserved.
 
-        Nothing is done for a card that is known or not blank: the station judges it.
+        Nothing is done for a card that is known: the station judges it. Raises ``Conflict`` for one
+        that was used before, elsewhere.
         """
-        known = tx.get(Card, card.chip_serial) is not None
-        if known or card.state is not ChipState.BLANK or records.reserved_for(tx, order_id):
+        if tx.get(Card, card.chip_serial) is not None or records.reserved_for(tx, order_id):
             return
-        self.take_in(tx, card.chip_serial, actor)
+        if card.state is not ChipState.BLANK:
+            raise Conflict(
+                "card.used",
+                f"the card {card.chip_serial} is not blank, and not of this site",
+                "Take a blank card.",
+            )
+        self.take_in(tx, card.chip_serial, actor, profile)
 
     def insert_virtual(self, chip_serial: str) -> Transport:
         """Return a connection to a virtual card, as a reader would give one."""
         return EmbeddedTransport(VirtualCard.load(self._path(chip_serial), make_key=self.make_key))
 
-    def reserve(self, order_id: str) -> Card | None:
+    def reserve(self, order_id: str, profile: str = HPKI) -> Card | None:
         """Return the card already reserved for the order, else one from stock, else None."""
         with self.store.begin() as tx:
             self.trail.position(tx)  # one reservation at a time
             run = records.open_run(tx, order_id)
             if run is not None:
                 return tx.get_one(Card, run.chip_serial)
-            card = records.reserved_for(tx, order_id) or records.next_in_stock(tx)
+            card = records.reserved_for(tx, order_id) or records.next_in_stock(tx, profile)
             if card is not None:
                 card.state, card.order_id = CardState.RESERVED, order_id
             return card

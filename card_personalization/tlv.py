@@ -40,10 +40,20 @@ def encode(tag: int, *parts: bytes) -> bytes:
 
 def parse(data: bytes, max_depth: int = MAX_DEPTH) -> tuple[Tlv, ...]:
     """All data objects in ``data``; 00 and FF between them are filler; InvalidInput if broken."""
+    found = []
+    for one in parse_flat(data):
+        constructed = _first_octet(one.tag) & _CONSTRUCTED and one.value
+        if constructed and max_depth < 2:
+            raise _broken("nested too deeply")
+        children = parse(one.value, max_depth - 1) if constructed else ()
+        found.append(Tlv(one.tag, one.value, children))
+    return tuple(found)
+
+
+def parse_flat(data: bytes) -> tuple[Tlv, ...]:
+    """As ``parse``, but what is inside an object stays unread, as where tags do not tell it."""
     if len(data) > MAX_SIZE:
         raise _broken(f"{len(data)} bytes are more than {MAX_SIZE}")
-    if max_depth < 1:
-        raise _broken("nested too deeply")
     found = []
     offset = 0
     while offset < len(data):
@@ -54,10 +64,8 @@ def parse(data: bytes, max_depth: int = MAX_DEPTH) -> tuple[Tlv, ...]:
         value = data[offset + head : offset + head + length]
         if len(value) < length:
             raise _broken("a data object is cut off")
-        constructed = data[offset] & _CONSTRUCTED
-        children = parse(value, max_depth - 1) if constructed and value else ()
         tag = int.from_bytes(data[offset : offset + tag_length], "big")
-        found.append(Tlv(tag, value, children))
+        found.append(Tlv(tag, value))
         offset += head + length
     return tuple(found)
 
@@ -91,6 +99,10 @@ def is_complete(data: bytes) -> bool:
         except InvalidInput:
             return False
     return offset <= len(data)
+
+
+def _first_octet(tag: int) -> int:
+    return tag >> 8 * ((tag.bit_length() - 1) // 8)
 
 
 def _header(data: bytes) -> tuple[int, int, int]:

@@ -1,6 +1,6 @@
-"""Verification of a finished card: it is read back, signs, and refuses what it must refuse.
+"""Verification of a finished card: read back, sign a challenge, try what must be refused.
 
-Chain, profile and hcRole of the certificates are judged elsewhere; here the card is.
+Steps do not stop at the first failure; a report with every result goes with the card.
 """
 
 from __future__ import annotations
@@ -9,20 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from card_personalization import tlv
-from card_personalization.apdu import CardError, SecurityNotSatisfied, WrongPin
-from card_personalization.card_key import digest_info
-from card_personalization.hpki_card import CardCertificates, CardState, HpkiCard
-from card_personalization.layout import Layout, Role
-from card_personalization.transport import ConnectionLost, Transport
-from pki.errors import HpkiError
-
-ExpectedCertificates = CardCertificates
-_SPARE_FILE = 0x0F0F  # an identifier no layout uses
+from card_personalization.card import CardCertificates, Check, IssuingCard, Mismatch, refused
+from card_personalization.card_key import signing_payload
+from card_personalization.layout import Role
+from card_personalization.transport import ConnectionLost
+from pki.errors import HpkiError, Refused
+from pki.signing import IssuerPublicKey, verify_signature
 
 
 @dataclass(frozen=True)
@@ -34,150 +28,120 @@ class CheckResult:
     detail: str = ""
 
 
-class _Mismatch(Exception):  # noqa: N818 - a finding about the card, no error of the program
-    """What the card holds or does is not what was expected."""
-
-
-def check_card(  # the order matters: PIN sessions are opened and used up on the way
-    transport: Transport,
-    layout: Layout,
-    expected: Mapping[Role, ExpectedCertificates],
-    pins: Mapping[Role, str],
+def check_card(
+    card: IssuingCard,
+    expected: Mapping[Role, CardCertificates],
+    pins: Mapping[str, str],
     challenge: bytes,
-    *,
-    transport_pins: Mapping[Role, str] | None = None,
 ) -> tuple[CheckResult, ...]:
-    """Every step for the applications in ``expected``, failed ones included; ends with a reset.
+    """Every step, failed ones included; begins and ends with a reset.
 
-    ``challenge`` is fresh random bytes; ``transport_pins`` must be refused (costs one try, won
-    back by the right PIN). Transport errors pass through, everything else becomes a result.
-    Any other ``HpkiCard`` on this transport is spent: the card was reset under it.
+    ``pins`` by name; without them what needs them is left out. ``challenge`` is fresh random
+    bytes. Transport errors pass through, everything else becomes a result.
     """
-    card = HpkiCard(transport, layout)
-    steps: list[tuple[str, Callable[[], str]]] = [("card.activated", lambda: _activated(card))]
+    steps: list[Check] = []
     for role, certificates in expected.items():
-        unwanted = (transport_pins or {}).get(role)
-        role_steps = _role_steps(
-            card, role, certificates, pins[role], challenge, unwanted, layout.pin.tries
-        )
-        steps += [(f"{role.lower()}.{name}", step) for name, step in role_steps]
+        found = [*_role_steps(card, role, certificates, pins, challenge), *card.checks(role, pins)]
+        steps += [(f"{role.lower()}.{name}", step) for name, step in found]
+    steps += [(f"card.{name}", step) for name, step in card.checks(None, pins)]
+    steps += [(f"{role.lower()}.pin_tries", _tries_step(card, role)) for role in expected]
     card.reset()
-    results = [_run(name, step) for name, step in steps]
+    results = [_run(step) for step in steps]
     card.reset()
     return tuple(results)
 
 
-def _run(name: str, step: Callable[[], str]) -> CheckResult:
+def _run(check: Check) -> CheckResult:
+    name, step = check
     try:
         return CheckResult(name, True, step())
     except ConnectionLost:
         raise
-    except (_Mismatch, HpkiError) as error:
+    except (Mismatch, HpkiError) as error:
         return CheckResult(name, False, str(error))
 
 
 def _role_steps(
-    card: HpkiCard,
+    card: IssuingCard,
     role: Role,
-    expected: ExpectedCertificates,
-    pin: str,
+    expected: CardCertificates,
+    pins: Mapping[str, str],
     challenge: bytes,
-    unwanted_pin: str | None,
-    full_tries: int,
-) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Give the steps of one application in order."""
-    certificate = expected.holder_der
-    yield "certificates", lambda: _compare(card.read_certificates(role), expected)
-    yield "sign_without_pin", lambda: _refused(lambda: _sign(card, role, challenge))
-    if unwanted_pin is not None:
-        yield "transport_pin", lambda: _pin_refused(card, role, unwanted_pin)
-    yield "challenge_signature", lambda: _prove(card, role, certificate, challenge, pin)
-    if role is Role.SIGN:
-        yield "pin_per_signature", lambda: _refused(lambda: _sign(card, role, challenge))
+) -> Iterator[Check]:
+    """Give the steps of one key in order: PIN sessions are opened and used up on the way."""
+    key = _Key(card, role, expected.holder_der, challenge)
+    pin = pins.get(card.pin_name(role))
+    yield "certificates", lambda: _compare(card, role, expected)
+    yield "sign_without_pin", lambda: refused(key.sign_afresh)
+    if pin is None:
+        return
+    yield "challenge_signature", lambda: key.prove(pin)
+    if card.pin_always(role):
+        yield "pin_per_signature", lambda: refused(key.sign)
     else:
-        yield "pin_per_session", lambda: _prove(card, role, certificate, challenge, None)
-    yield "pin_tries", lambda: _tries(card, role, full_tries)
-    yield "create_file_locked", lambda: _refused(lambda: _create(card, role))
-    yield "generate_locked", lambda: _refused(lambda: card.generate_key(role))
+        yield "pin_per_session", lambda: key.prove(None)
 
 
-def _activated(card: HpkiCard) -> str:
-    identity = card.identify()
-    if identity.state is not CardState.ACTIVATED:
-        raise _Mismatch(f"the card is {identity.state}")
-    return f"chip {identity.chip_serial}"
+@dataclass(frozen=True)
+class _Key:
+    """A key on the card, its certificate, and what it is to sign."""
+
+    card: IssuingCard
+    role: Role
+    certificate_der: bytes
+    challenge: bytes
+
+    def public_key(self) -> IssuerPublicKey:
+        try:
+            found = x509.load_der_x509_certificate(self.certificate_der).public_key()
+        except ValueError as error:
+            raise Mismatch(f"the expected certificate cannot be read: {error}") from error
+        if not isinstance(found, IssuerPublicKey):
+            raise Mismatch("the certificate holds neither an RSA nor an EC key")
+        return found
+
+    def sign(self) -> bytes:
+        public_key = self.public_key()
+        payload = signing_payload(public_key, hashes.SHA256(), self.challenge)
+        return self.card.sign(self.role, public_key, payload)
+
+    def sign_afresh(self) -> bytes:
+        """Sign where no PIN was given since the reset, as one PIN may open both keys."""
+        self.card.reset()
+        return self.sign()
+
+    def prove(self, pin: str | None) -> str:
+        """Signature over the challenge, valid under the certificate; without ``pin`` no VERIFY."""
+        if pin is not None:
+            self.card.verify_pin(self.role, pin)
+        signature = self.sign()
+        try:
+            verify_signature(self.public_key(), signature, self.challenge, "SHA-256")
+        except Refused as error:
+            raise Mismatch("the key on the card is not the certificate's") from error
+        return f"{self.public_key().key_size} bits"
 
 
-def _compare(found: CardCertificates, expected: CardCertificates) -> str:
+def _compare(card: IssuingCard, role: Role, expected: CardCertificates) -> str:
+    found = card.read_certificates(role)
     if found.holder_der != expected.holder_der:
-        raise _Mismatch("the holder's certificate differs")
+        raise Mismatch("the holder's certificate differs")
     wanted, present = dict(expected.ca_certificates_der), dict(found.ca_certificates_der)
+    if "ca_certificates" in card.not_offered:
+        wanted = {label: der for label, der in wanted.items() if label in present}
     wrong = sorted(
         label for label in wanted.keys() | present.keys() if wanted.get(label) != present.get(label)
     )
     if wrong:
-        raise _Mismatch("CA certificates differ: " + ", ".join(wrong))
+        raise Mismatch("CA certificates differ: " + ", ".join(wrong))
     return f"{1 + len(wanted)} certificates"
 
 
-def _sign(card: HpkiCard, role: Role, challenge: bytes) -> bytes:
-    hasher = hashes.Hash(hashes.SHA256())
-    hasher.update(challenge)
-    return card.sign(role, digest_info(hashes.SHA256(), hasher.finalize()))
+def _tries_step(card: IssuingCard, role: Role) -> Callable[[], str]:
+    def tries() -> str:
+        left, full = card.pin_tries_left(role), card.full_tries()
+        if left != full and full is not None:
+            raise Mismatch(f"{left} tries left of {full}")
+        return f"{left} tries"
 
-
-def _prove(
-    card: HpkiCard, role: Role, certificate_der: bytes, challenge: bytes, pin: str | None
-) -> str:
-    """Signature over the challenge, valid under the certificate; ``pin`` None: without VERIFY."""
-    if pin is not None:
-        card.verify_pin(role, pin)
-    signature = _sign(card, role, challenge)
-    try:
-        public_key = x509.load_der_x509_certificate(certificate_der).public_key()
-    except ValueError as error:
-        raise _Mismatch(f"the expected certificate cannot be read: {error}") from error
-    if not isinstance(public_key, rsa.RSAPublicKey):
-        raise _Mismatch("the certificate holds no RSA key")
-    try:
-        public_key.verify(signature, challenge, padding.PKCS1v15(), hashes.SHA256())
-    except InvalidSignature as error:
-        raise _Mismatch("the key on the card is not the certificate's") from error
-    return f"{public_key.key_size} bits"
-
-
-def _refused(act: Callable[[], object]) -> str:
-    """Card answers 6982, and with nothing else."""
-    try:
-        act()
-    except SecurityNotSatisfied as error:
-        return f"SW {error.sw:04X}"
-    except CardError as error:
-        raise _Mismatch(f"SW {error.sw:04X} instead of 6982") from error
-    raise _Mismatch("the card allowed it")
-
-
-def _pin_refused(card: HpkiCard, role: Role, pin: str) -> str:
-    try:
-        card.verify_pin(role, pin)
-    except WrongPin:
-        return "refused"
-    raise _Mismatch("the card still has its transport PIN")
-
-
-def _tries(card: HpkiCard, role: Role, full: int) -> str:
-    left = card.pin_tries_left(role)
-    if left != full:
-        raise _Mismatch(f"{left} tries left of {full}")
-    return f"{left} tries"
-
-
-def _create(card: HpkiCard, role: Role) -> None:
-    card.pin_tries_left(role)  # selects the application and ends the PIN session
-    parameters = (
-        tlv.encode(0x80, b"\x00\x10"),
-        tlv.encode(0x82, b"\x01"),
-        tlv.encode(0x83, _SPARE_FILE.to_bytes(2, "big")),
-        tlv.encode(0x88, b"\x08"),
-    )
-    card.channel.send(0x00, 0xE0, 0, 0, tlv.encode(0x62, *parameters))
+    return tries

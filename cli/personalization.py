@@ -8,7 +8,7 @@ from contextlib import closing
 from functools import partial
 
 from ca.records import CarrierKind, order_of_application
-from card_personalization.hpki_reader import CardIdentity
+from card_personalization.card import CardIdentity
 from card_personalization.pcsc import PcscTransport
 from card_personalization.station import Report
 from card_personalization.transport import TraceTransport, Transport

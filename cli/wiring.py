@@ -26,7 +26,7 @@ from ca.records import Certificate
 from ca.revocation import Revocations, series_of
 from card_personalization.destruction import Destruction
 from card_personalization.disclosure import Disclosure
-from card_personalization.layout import default_layout
+from card_personalization.profiles import HPKI, card_profile
 from card_personalization.station import Station
 from card_personalization.stock import Stock
 from cli.config import Site, site_profiles, site_role_table
@@ -205,7 +205,7 @@ class Services:
             self.directory,
             self.orders,
             self.examination,
-            default_layout(),
+            card_profile(HPKI),
             self.vault.card_master,
             now,
             os.urandom,

@@ -13,8 +13,8 @@ _KEY_OCTETS = 16
 _SERIAL = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 
 
-def card_key(master: bytes, label: str, chip_serial: str) -> bytes:
-    """Return the 16-octet AES key of one card for one use.
+def card_key(master: bytes, label: str, chip_serial: str, octets: int = _KEY_OCTETS) -> bytes:
+    """Return the key of one card for one use, 16 octets unless more are asked for.
 
     ``master``: 16 or 32 octets; ``chip_serial`` in hexadecimal. Source: NIST SP 800-108, KDF in
     counter mode with AES-CMAC, label and context as given.
@@ -26,7 +26,7 @@ def card_key(master: bytes, label: str, chip_serial: str) -> bytes:
     return KBKDFCMAC(
         algorithm=AES,
         mode=Mode.CounterMode,
-        length=_KEY_OCTETS,
+        length=octets,
         rlen=4,
         llen=4,
         location=CounterLocation.BeforeFixed,

@@ -9,7 +9,7 @@ from sqlmodel import select
 
 from ca.records import Carrier, CarrierKind, CertificateState
 from card_personalization import records
-from card_personalization.hpki_card import CardState as ChipState
+from card_personalization.card import CardState as ChipState
 from card_personalization.hpki_card import HpkiCard
 from card_personalization.layout import Role, default_layout
 from card_personalization.records import Card, CardState, RunState

@@ -21,7 +21,7 @@ from tests.flows.registration import batch_for, blank_card, order_all, row
 
 ROOT = Path(__file__).parents[2]
 SEED = 20261121
-STEPS = ("ISSUER", "FILES", "KEYS", "PINS", "ISSUE", "WRITE", "LOCK", "VERIFY")
+STEPS = ("ISSUER", "FILES", "KEYS", "ISSUE", "WRITE", "PINS", "LOCK", "VERIFY")
 TIMEOUT_SECONDS = 60
 
 

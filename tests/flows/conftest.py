@@ -31,7 +31,7 @@ from ca.ceremonies import Ceremonies, Officiants
 from ca.issuance import Issuance
 from ca.orders import Orders
 from ca.revocation import Revocations
-from card_personalization.layout import default_layout
+from card_personalization.profiles import HPKI, card_profile
 from card_personalization.station import Station
 from card_personalization.stock import Stock
 from card_personalization.virtual_card import make_rsa_key
@@ -227,7 +227,7 @@ class Centre:
             self.directory,
             self.orders,
             self.examination,
-            default_layout(),
+            card_profile(HPKI),
             lambda: CARD_MASTER,
             clock,
             os.urandom,

@@ -137,7 +137,7 @@ def test_a_reserved_serial_is_revoked_first(centre: Centre) -> None:
             personalize(centre, order.id, dead)
     assert [one.state for one in certificates_on(centre, dead)] == [CertificateState.RESERVED]
     refused(Refused, "card.destroy.lives", lambda: destroy(centre, dead))
-    assert state_of(centre, dead) == (CardState.RESERVED, [RunState.OPEN], 1)
+    assert state_of(centre, dead) == (CardState.RESERVED, [RunState.OPEN], 0)
     revoke(centre, dead)
     destroy(centre, dead)
     assert state_of(centre, dead) == (CardState.DESTROYED, [RunState.ABANDONED], 0)

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca.carriers import file_carrier
 from ca.records import Carrier, CarrierKind, CertificateState, Issuer
-from card_personalization.hpki_card import CardState, HpkiCard
+from card_personalization.card import CardState
+from card_personalization.hpki_card import HpkiCard
 from card_personalization.layout import Role, default_layout
 from card_personalization.transport import CardRemoved, EmbeddedTransport
 from card_personalization.virtual_card import VirtualCard
@@ -338,7 +339,7 @@ def test_a_card_that_is_locked_is_finished_whatever_became_of_its_profile(centre
     with_new_version(centre, "ee-auth-ng")
     batch = batch_for(centre, order.id, batch_id="again")
     report = personalize(centre, order.id, card, batch)
-    assert [one.ok for one in report.checks] == [True, True]
+    assert {one.ok for one in report.checks} == {True}
 
 
 def test_both_generations_on_one_site(moulds: Moulds, tmp_path: Path) -> None:

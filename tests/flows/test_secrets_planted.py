@@ -58,7 +58,7 @@ def test_nothing_planted_reaches_trail_statements_or_log(
     pins = plant_pins(monkeypatch)
     stay_in_office(centre, "toroku", "kanri", "ansho", "hakko")
     card = run_chain(centre, told)
-    assert len(pins) == 2
+    assert len(pins) == 4  # a PIN for each application, before that one for its request
     centre.pass_time(days=365 * 16)
     for ref in ("T2026-0001", "T2026-0002"):
         erase(centre, ref)
@@ -92,11 +92,11 @@ def plant_pins(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every PIN that is drawn."""
     drawn: list[str] = []
 
-    def drawn_pin(entropy: Entropy) -> str:
-        drawn.append(random_pin(entropy))
+    def drawn_pin(entropy: Entropy, count: int) -> str:
+        drawn.append(random_pin(entropy, max(count, 8)))  # long enough not to turn up by chance
         return drawn[-1]
 
-    monkeypatch.setattr("card_personalization.station.random_pin", drawn_pin)
+    monkeypatch.setattr("card_personalization.hpki_issuing.random_pin", drawn_pin)
     return drawn
 
 

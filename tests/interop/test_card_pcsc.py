@@ -20,7 +20,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from card_personalization import records
-from card_personalization.hpki_card import CardState, HpkiCard
+from card_personalization.card import CardState
+from card_personalization.hpki_card import HpkiCard
 from card_personalization.layout import Role, default_layout
 from card_personalization.pcsc import CardHangs, PcscTransport, find_reader, readers
 from card_personalization.transport import CardInUse, CardRemoved, CardReset, NoCard

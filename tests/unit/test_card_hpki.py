@@ -32,10 +32,11 @@ from card_personalization.apdu import (
     UnexpectedStatus,
     WrongPin,
 )
+from card_personalization.card import CardCertificates, CardState, IssuingCard
 from card_personalization.card_key import digest_info
-from card_personalization.hpki_card import CardState, HpkiCard
-from card_personalization.hpki_reader import CardCertificates
+from card_personalization.hpki_card import HpkiCard
 from card_personalization.layout import Layout, PathForm, Role, default_layout
+from card_personalization.profiles import HpkiProfile
 from card_personalization.transport import (
     CardRemoved,
     EmbeddedTransport,
@@ -52,6 +53,7 @@ SERIAL = "0a1b2c3d4e5f6071"
 FACTORY_KEY = bytes(range(16))
 OWN_KEY = bytes(range(32, 64))
 PINS = {Role.SIGN: "Sign-4567", Role.AUTH: "1234"}
+NAMED_PINS = {role.value: pin for role, pin in PINS.items()}
 LAYOUT = default_layout()
 DIGEST_INFO = digest_info(hashes.SHA256(), bytes(32))
 
@@ -146,17 +148,13 @@ def checked(
     chip: VirtualCard,
     expected: Mapping[Role, CardCertificates],
     layout: Layout = LAYOUT,
-    *,
-    transport_pins: Mapping[Role, str] | None = None,
+    transport: Callable[[VirtualCard], Transport] = EmbeddedTransport,
 ) -> tuple[CheckResult, ...]:
-    return check_card(
-        EmbeddedTransport(chip),
-        layout,
-        expected,
-        PINS,
-        os.urandom(32),
-        transport_pins=transport_pins,
-    )
+    return check_card(at_station(transport(chip), layout), expected, NAMED_PINS, os.urandom(32))
+
+
+def at_station(transport: Transport, layout: Layout = LAYOUT) -> IssuingCard:
+    return HpkiProfile(layout).card(transport, lambda *_: OWN_KEY)
 
 
 # --- the whole way ---
@@ -171,9 +169,9 @@ def test_a_card_is_made_and_verified(
     layout = dataclasses.replace(LAYOUT, path_form=path_form, ef_dir=ef_dir, host_pads=host_pads)
     card = personalize(EmbeddedTransport(chip), layout)
     expected = expected_certificates(card)
-    results = checked(chip, expected, layout, transport_pins={Role.SIGN: "0000"})
+    results = checked(chip, expected, layout)
     assert [result for result in results if not result.ok] == []
-    assert len(results) == 16
+    assert len(results) == 17
     assert card.identify().chip_serial == SERIAL
 
 
@@ -189,7 +187,7 @@ def test_a_card_is_made_without_extended_length(chip: VirtualCard) -> None:
 
     card = personalize(ShortCard(chip))
     assert not card.channel.extended
-    results = check_card(ShortCard(chip), LAYOUT, expected_certificates(card), PINS, b"challenge")
+    results = checked(chip, expected_certificates(card), transport=ShortCard)
     assert all(result.ok for result in results), results
 
 
@@ -619,8 +617,6 @@ def test_the_check_finds_what_is_wrong(card: HpkiCard, chip: VirtualCard) -> Non
     )
     fewer = {Role.AUTH: CardCertificates(right[Role.AUTH].holder_der, {})}
     assert failed_steps(checked(chip, fewer)) == ["auth.certificates"]
-    factory = {Role.AUTH: PINS[Role.AUTH]}
-    assert failed_steps(checked(chip, right, transport_pins=factory)) == ["auth.transport_pin"]
     layout = dataclasses.replace(LAYOUT, pin=dataclasses.replace(LAYOUT.pin, tries=10))
     assert failed_steps(checked(chip, right, layout)) == ["sign.pin_tries", "auth.pin_tries"]
     unreadable = {Role.AUTH: CardCertificates(b"0", right[Role.AUTH].ca_certificates_der)}
@@ -652,7 +648,7 @@ def test_a_card_pulled_in_the_check_is_no_finding(card: HpkiCard, chip: VirtualC
     right = expected_certificates(card)
     transport = FaultTransport(EmbeddedTransport(chip), 20)
     with pytest.raises(CardRemoved):
-        check_card(transport, LAYOUT, right, PINS, b"challenge")
+        check_card(at_station(transport), right, NAMED_PINS, b"challenge")
 
 
 # --- the card as such ---

@@ -14,8 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from card_personalization.hpki_card import CardCertificates, HpkiCard
+from card_personalization.card import CardCertificates
+from card_personalization.hpki_card import HpkiCard
 from card_personalization.layout import Layout, Role, default_layout
+from card_personalization.profiles import HpkiProfile
 from card_personalization.transport import EmbeddedTransport
 from card_personalization.verify import check_card
 from card_personalization.virtual_card import VirtualCard
@@ -83,7 +85,9 @@ def test_a_card_with_long_keys(tmp_path: Path, transport: type[EmbeddedTransport
         card.write_certificates(role, holder, [("HPKI CA CERTIFICATE", holder)])
         expected[role] = CardCertificates(holder, {"HPKI CA CERTIFICATE": holder})
     card.finalize()
-    results = check_card(transport(chip), layout, expected, PINS, os.urandom(32))
+    station = HpkiProfile(layout).card(transport(chip), lambda *_: ISSUER_KEY)
+    pins = {role.value: pin for role, pin in PINS.items()}
+    results = check_card(station, expected, pins, os.urandom(32))
     assert [one for one in results if not one.ok] == []
     reader = HpkiCard(transport(chip), default_layout())  # who reads needs no layout for the size
     for role, bits in BITS.items():

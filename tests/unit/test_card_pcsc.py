@@ -13,8 +13,8 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from card_personalization import pcsc
-from card_personalization.layout import default_layout
 from card_personalization.pcsc import CardHangs, PcscTransport, find_reader, readers
+from card_personalization.profiles import HPKI, card_profile
 from card_personalization.transport import (
     CardInUse,
     CardRemoved,
@@ -299,7 +299,7 @@ def test_a_lost_connection_is_no_failed_check(error: type[ConnectionLost]) -> No
         def close(self) -> None: ...
 
     with pytest.raises(error):
-        check_card(Lost(), default_layout(), {}, {}, bytes(32))
+        check_card(card_profile(HPKI).card(Lost(), lambda *_: bytes(16)), {}, {}, bytes(32))
 
 
 def test_the_limit_is_longer_than_a_chip_takes_for_a_key() -> None:

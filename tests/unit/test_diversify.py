@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.cmac import CMAC
 from hypothesis import given
 from hypothesis import strategies as st
 
-from card_personalization.stock import ISSUER_KEY, TRANSPORT_KEY
+from card_personalization.hpki_issuing import ISSUER_KEY, TRANSPORT_KEY
 from keys.diversify import card_key
 from pki.errors import InvalidInput
 

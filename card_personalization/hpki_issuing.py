@@ -1,0 +1,171 @@
+"""The HPKI card at the station: what ``IssuingCard`` asks for, in terms of ``HpkiCard``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+
+from cryptography import x509
+
+from card_personalization import tlv
+from card_personalization.card import (
+    CardCertificates,
+    CardIdentity,
+    CardSecret,
+    CardState,
+    Check,
+    Mismatch,
+    Pin,
+    refused,
+)
+from card_personalization.hpki_card import HpkiCard
+from card_personalization.layout import Layout, Role
+from card_personalization.pins import random_pin
+from card_personalization.transport import Transport
+from keys.backend import KeySpec
+from pki.errors import Unavailable
+from pki.serials import Entropy
+from pki.signing import IssuerPrivateKey, IssuerPublicKey
+
+TRANSPORT_KEY = "hpki card transport"
+ISSUER_KEY = "hpki card issuer"
+
+_SPARE_FILE = 0x0F0F  # an identifier no layout uses
+
+
+class HpkiIssuing:
+    """An HPKI card; see ``IssuingCard``. ``secret`` gives transport and issuer key."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        layout: Layout,
+        secret: CardSecret,
+        entropy: Entropy = os.urandom,
+    ) -> None:
+        self.card = HpkiCard(transport, layout)
+        self.not_offered: set[str] = set()
+        self._secret = secret
+        self._entropy = entropy
+        self._request_pins: dict[Role, str] = {}
+
+    def reset(self) -> None:
+        """Warm reset: PIN and issuer authentication are gone."""
+        self.card.reset()
+
+    def identify(self) -> CardIdentity:
+        """Chip serial, life cycle and version of the issuer key."""
+        return self.card.identify()
+
+    def mark(self, number: bytes) -> CardIdentity:
+        """Refuse: the chip has its serial from the factory."""
+        raise Unavailable("card.unknown", "the card does not tell its serial number")
+
+    def open_issuer(self) -> bool:
+        """Authenticate with the transport key, or with the issuer key that replaced it."""
+        identity = self.card.identify()
+        blank = identity.issuer_key_version == 1
+        self.card.authenticate_issuer(self._key(TRANSPORT_KEY if blank else ISSUER_KEY))
+        return identity.state is CardState.ACTIVATED
+
+    def prepare(self, specs: Mapping[Role, KeySpec]) -> None:
+        """Create both applications, for RSA keys of that length."""
+        for role, spec in specs.items():
+            self.card.layout = self.card.layout.with_key_bits(role, spec.rsa_bits or 0)
+        for role in specs:
+            self.card.create_application(role)
+
+    def generate_key(self, role: Role, spec: KeySpec) -> IssuerPublicKey:
+        """Make the key that the application was prepared for."""
+        return self.card.generate_key(role)
+
+    def request_key(self, role: Role, public_key: IssuerPublicKey) -> IssuerPrivateKey:
+        """Key behind a PIN of this process, which nobody learns."""
+        if role not in self._request_pins:
+            self._request_pins[role] = random_pin(self._entropy, self.card.layout.pin.max_length)
+            self.card.set_initial_pin(role, self._request_pins[role])
+        return self.card.private_key(role, self._request_pins[role])
+
+    def read_certificates(self, role: Role) -> CardCertificates:
+        """Holder's and CA certificates, found through the directory."""
+        return self.card.read_certificates(role)
+
+    def write_certificates(self, role: Role, certificates: CardCertificates) -> None:
+        """Write holder and CA certificates and the directory that leads to them."""
+        authorities = list(certificates.ca_certificates_der.items())
+        self.card.write_certificates(role, certificates.holder_der, authorities)
+
+    def draw_pins(self, entropy: Entropy) -> dict[str, str]:
+        """PIN of each application."""
+        return {role.value: random_pin(entropy, self.card.layout.pin.digits) for role in Role}
+
+    def set_pins(self, pins: Mapping[str, str], known: bool, confirm: Callable[[], None]) -> bool:
+        """Set both; the issuer may do so again until the card is locked."""
+        for role in Role:
+            self.card.set_initial_pin(role, pins[role.value])
+        confirm()
+        return True
+
+    def lock(self) -> None:
+        """Replace the transport key by the card's own issuer key, then activate the card."""
+        if self.card.identify().issuer_key_version == 1:
+            self.card.replace_issuer_key(self._key(ISSUER_KEY))
+        self.card.finalize()
+
+    def verify_pin(self, role: Role, pin: Pin) -> None:
+        """Open the PIN session of the application."""
+        self.card.verify_pin(role, pin)
+
+    def pin_tries_left(self, role: Role) -> int:
+        """Wrong tries the application still allows."""
+        return self.card.pin_tries_left(role)
+
+    def sign(self, role: Role, public_key: IssuerPublicKey, payload: bytes) -> bytes:
+        """PKCS#1 v1.5 signature over a DigestInfo."""
+        return self.card.sign(role, payload)
+
+    def pin_name(self, role: Role) -> str:
+        """Each application has a PIN of its own."""
+        return role.value
+
+    def pin_always(self, role: Role) -> bool:
+        """As the layout says of the application."""
+        return self.card.layout.applications[role].user_consent
+
+    def full_tries(self) -> int | None:
+        """Give the tries that the layout wants."""
+        return self.card.layout.pin.tries
+
+    def checks(self, role: Role | None, pins: Mapping[str, str]) -> Iterator[Check]:
+        """Have refused what only the issuer may do, and the transport key."""
+        if role is not None:
+            yield "public_key", lambda: self._same_key(role)
+            yield "create_file_locked", lambda: refused(lambda: self._create(role))
+            yield "generate_locked", lambda: refused(lambda: self.card.generate_key(role))
+        else:
+            yield "activated", self._activated
+
+    def _same_key(self, role: Role) -> str:
+        certificate = x509.load_der_x509_certificate(self.card.read_certificates(role).holder_der)
+        if certificate.public_key() != self.card.public_key(role):
+            raise Mismatch("the key on the card is not the certificate's")
+        return "the certificate's"
+
+    def _activated(self) -> str:
+        identity = self.card.identify()
+        if identity.state is not CardState.ACTIVATED:
+            raise Mismatch(f"the card is {identity.state}")
+        return f"chip {identity.chip_serial}"
+
+    def _create(self, role: Role) -> None:
+        self.card.pin_tries_left(role)  # selects the application and ends the PIN session
+        parameters = (
+            tlv.encode(0x80, b"\x00\x10"),
+            tlv.encode(0x82, b"\x01"),
+            tlv.encode(0x83, _SPARE_FILE.to_bytes(2, "big")),
+            tlv.encode(0x88, b"\x08"),
+        )
+        self.card.channel.send(0x00, 0xE0, 0, 0, tlv.encode(0x62, *parameters))
+
+    def _key(self, label: str) -> bytes:
+        return self._secret(label, self.card.identify().chip_serial, 16)

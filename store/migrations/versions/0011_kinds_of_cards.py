@@ -1,0 +1,19 @@
+"""Cards of several kinds, and PINs that a card may or may not have got."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("card", sa.Column("profile", sa.Text, nullable=False, server_default="hpki"))
+    op.add_column(
+        "pin_envelope",
+        sa.Column("drawn", sa.LargeBinary, nullable=False, server_default=sa.text("''")),
+    )
