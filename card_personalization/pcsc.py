@@ -12,6 +12,7 @@ from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from queue import SimpleQueue
 from threading import Thread
+from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from card_personalization.transport import (
@@ -27,6 +28,7 @@ from pki.errors import InvalidInput, NotFound, Unavailable
 LIMIT_SECONDS = 60.0
 """Longest wait for one answer; a chip takes tens of seconds to make an RSA key."""
 
+_LOOK_SECONDS = 0.2  # pcscd itself looks no oftener
 _NO_READERS = 0x8010002E
 _ERRORS: dict[int, Callable[[], ConnectionLost]] = {
     0x80100009: ReaderGone,  # SCARD_E_UNKNOWN_READER
@@ -73,12 +75,16 @@ def readers(limit_seconds: float = LIMIT_SECONDS) -> dict[str, bytes]:
 def find_reader(name: str) -> str:
     """Return the reader with this name, or the only one whose name contains it in any case.
 
+    Without a name it is the only one that has a card in it, or the only one.
+
     Raises ``NotFound``, ``InvalidInput`` if it fits several, and what ``readers`` raises.
     """
     present = readers()
     if name in present:
         return name
     fitting = [one for one in present if name.casefold() in one.casefold()]
+    if not name:
+        fitting = [one for one, atr in present.items() if atr] or fitting
     if not fitting:
         raise NotFound(
             "card.reader", f"there is no reader {name!r}", "See `hpki card readers`, or: virtual."
@@ -87,6 +93,20 @@ def find_reader(name: str) -> str:
         listed = ", ".join(fitting)
         raise InvalidInput("card.reader", f"{name!r} fits {listed}", "Give more of the name.")
     return fitting[0]
+
+
+def wait_for_card(reader: str, *, present: bool, seconds: float) -> bool:
+    """Wait until a card is in the reader, or until none is; whether it came to that in time.
+
+    ``reader`` is its full name. Raises what ``readers`` raises.
+    """
+    end = monotonic() + seconds
+    while True:
+        if bool(readers().get(reader)) is present:
+            return True
+        if monotonic() >= end:
+            return False
+        sleep(_LOOK_SECONDS)
 
 
 class PcscTransport:

@@ -56,8 +56,18 @@ class PivProfile:
 
 def card_profile(name: str, changes: str = "") -> CardProfile:
     """Profile ``hpki`` or ``piv``, with changes to its layout (TOML); raises ``InvalidInput``."""
-    if name == HPKI:
-        return HpkiProfile(load_layout(shipped("hpki_layout.toml"), changes))
-    if name == PIV:
-        return PivProfile(load_piv_layout(changes))
-    raise InvalidInput("card.profile", f"there is no card profile {name!r}", "Known: hpki, piv.")
+    text = layout_text(name)
+    return (
+        HpkiProfile(load_layout(text, changes))
+        if name == HPKI
+        else PivProfile(load_piv_layout(changes))
+    )
+
+
+def layout_text(name: str) -> str:
+    """Return the profile's layout as it comes with the program, TOML; raises ``InvalidInput``."""
+    if name not in (HPKI, PIV):
+        raise InvalidInput(
+            "card.profile", f"there is no card profile {name!r}", "Known: hpki, piv."
+        )
+    return shipped(f"{name}_layout.toml")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ca import records as ca_records
 from card_personalization import records
+from card_personalization.inspection import certificates_on
 from card_personalization.records import Card, CardState, Run
 from pki.errors import Conflict, Refused
 from store.database import Transaction
@@ -24,6 +26,20 @@ def run_on(tx: Transaction, order_id: str, chip_serial: str) -> Run | None:
         raise Conflict("card.destroyed", f"the card {chip_serial} was destroyed")
     if stocked.state is CardState.PERSONALISED:
         raise Conflict("card.personalised", f"the card {chip_serial} is finished already")
+    if any(ca_records.revocation_of(tx, one.id or 0) for one in certificates_on(tx, chip_serial)):
+        raise Conflict(
+            "card.scrapped",
+            f"what was issued on the card {chip_serial} is revoked",
+            "Destroy it; an approver sends the file back for another attempt: `hpki ra send-back`.",
+        )
+    carriers = [one.chip_serial for one in ca_records.carriers_of_order(tx, order_id)]
+    if any(one != chip_serial for one in carriers):
+        raise Conflict(
+            "card.order.spent",
+            f"something was issued for the order {order_id} on the card {carriers[0]}",
+            "If that card is scrapped, an approver sends the file back for another attempt: "
+            "`hpki ra send-back`.",
+        )
     run = records.open_run(tx, order_id)
     if run is not None and run.chip_serial != chip_serial:
         raise Conflict(
@@ -39,5 +55,6 @@ def failed_card(run: Run, checks: str) -> Refused:
     return Refused(
         "card.verify",
         f"the card {run.chip_serial} failed {checks}",
-        "Do not hand it over: revoke it with ground C12_CARD_SCRAPPED and destroy it.",
+        "Do not hand it over: revoke it with ground C12_CARD_SCRAPPED and destroy it; an approver "
+        "sends the file back for another attempt.",
     )

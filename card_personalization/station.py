@@ -22,19 +22,18 @@ from ca import records as ca_records
 from ca.building import twin_of
 from ca.carriers import card_carrier
 from ca.dossier import Content, parse_dossier
-from ca.issuers import find_issuer, issuer_certificate
+from ca.issuers import find_issuer
 from ca.orders import Batch, Orders, find_order
 from ca.records import CertificateState
 from card_personalization import records
 from card_personalization.card import (
-    CA_LABEL,
-    ROOT_LABEL,
     CardCertificates,
     CardIdentity,
     CardProfile,
     IssuingCard,
 )
 from card_personalization.card import CardState as ChipState
+from card_personalization.inspection import VERIFY, certificates_on, expected_on, not_offered
 from card_personalization.layout import Role
 from card_personalization.pins import pin_envelope_purpose
 from card_personalization.records import Card, CardState, Run, RunState, Step
@@ -46,7 +45,7 @@ from keys.diversify import card_key
 from keys.sealing import seal
 from operators.directory import Directory
 from operators.statements import Signer
-from pki.errors import Refused, Unavailable
+from pki.errors import Refused
 from pki.serials import Entropy
 from pki.signing import IssuerPublicKey, spki_der
 from pki.validity import Clock, whole_seconds
@@ -57,7 +56,6 @@ from store.database import Store, Transaction
 Progress = Callable[[str], None]
 Admit = Callable[[Transaction, CardIdentity], None]
 
-VERIFY = "VERIFY"
 _CHALLENGE_OCTETS = 32
 _NUMBER_OCTETS = 16
 
@@ -285,9 +283,7 @@ class _Work:
         with station.store.read() as tx:
             steps = records.steps_of(tx, run.id)
         self._ended = {step.name for step in steps if step.ended_at is not None}
-        for step in steps:
-            if step.name != VERIFY:
-                card.not_offered.update(step.detail.split())
+        card.not_offered.update(not_offered(steps))
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -404,26 +400,12 @@ class _Work:
 
     def _expected(self) -> dict[Role, CardCertificates]:
         with self._station.store.read() as tx:
-            found = {}
-            for row in ca_records.certificates_of_carrier(tx, f"card-{self._run.chip_serial}"):
-                if row.certificate_der is None or row.usage is None:
-                    raise Unavailable("card.certificates", "the certificates are not issued yet")
-                found[Role(row.usage.value)] = CardCertificates(
-                    row.certificate_der, _chain(tx, row.issuer_id)
-                )
-            return found
+            return expected_on(tx, self._run.chip_serial)
 
     def _rows(self) -> list[ca_records.Certificate]:
         with self._station.store.read() as tx:
-            return ca_records.certificates_of_carrier(tx, f"card-{self._run.chip_serial}")
+            return certificates_on(tx, self._run.chip_serial)
 
 
 def _spki_sha256(public_key: IssuerPublicKey) -> str:
     return hashlib.sha256(spki_der(public_key)).hexdigest()
-
-
-def _chain(tx: Transaction, issuer_id: str) -> dict[str, bytes]:
-    issuer = find_issuer(tx, issuer_id)
-    root = find_issuer(tx, issuer.parent_id or issuer_id)
-    issuer_certificate(issuer)
-    return {ROOT_LABEL: root.certificate_der or b"", CA_LABEL: issuer.certificate_der or b""}

@@ -37,13 +37,13 @@ class Stock:
     master: Callable[[], bytes]
     make_key: KeyMaker = make_rsa_key
 
-    def make_virtual(self, actor: str) -> str:
+    def make_virtual(self, actor: str, profile: str = HPKI) -> str:
         """Make a blank virtual card, take it into stock and return its chip serial."""
         chip_serial = self.entropy(_CHIP_SERIAL_OCTETS).hex()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.write_virtual(self._path(chip_serial), chip_serial)
         with self.store.begin() as tx:
-            self.take_in(tx, chip_serial, actor)
+            self.take_in(tx, chip_serial, actor, profile)
         return chip_serial
 
     def write_virtual(self, path: Path, chip_serial: str | None = None) -> None:

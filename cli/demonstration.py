@@ -9,12 +9,13 @@ from pathlib import Path
 
 from ca.ceremonies import Officiants
 from ca.records import Certificate, certificates_of_carrier
+from card_personalization.profiles import HPKI, card_profile
 from card_personalization.records import CardState, cards
 from card_personalization.station import Report
 from cli.config import FILE_NAME, load_site
 from cli.openssl import Verdict, verify_with_openssl
 from cli.output import read_input, say, show_banner, show_record, show_rows
-from cli.personalization import personalize_all, waiting_orders
+from cli.personalization import VIRTUAL, Setup, personalize_all, waiting_orders
 from cli.progress import Bars, bars
 from cli.reporting import report_prefectures
 from cli.site import make_site
@@ -168,7 +169,8 @@ class _Play:
         orders = waiting_orders(services)
         task = shown.start("カード作成 cards", len(orders))
         signer = services.signer(self.staff.issuing)
-        for made in personalize_all(services, signer, signer, orders):
+        setup = Setup([VIRTUAL], card_profile(HPKI), 0, lambda _: None)
+        for made in personalize_all(services, signer, signer, orders, setup):
             if isinstance(made, HpkiError):
                 raise made
             assert isinstance(made, Report)  # noqa: S101 - the only other kind

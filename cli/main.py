@@ -17,6 +17,7 @@ from cli import options
 from cli.commands import (
     authorities,
     card,
+    card_check,
     card_papers,
     cert,
     config,
@@ -58,6 +59,7 @@ app.command("lint")(lint.lint)
 app.command("serve")(serve.serve)
 trail.app.add_typer(evidence.app)
 card.app.add_typer(card_papers.app)
+card.app.add_typer(card_check.app)
 lists.app.add_typer(list_evidence.app)
 registration.app.add_typer(followup.app)
 registration.app.add_typer(papers.app)

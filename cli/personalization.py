@@ -1,26 +1,54 @@
-"""A batch at the station, with virtual cards or the card in a reader."""
+"""A batch at the station: orders in a row, cards in readers or virtual ones, several at once."""
 
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import partial
+from queue import SimpleQueue
+from threading import Event, Lock, Thread
+from time import monotonic
 
+from ca.orders import Batch
 from ca.records import CarrierKind, order_of_application
-from card_personalization.card import CardIdentity
-from card_personalization.pcsc import PcscTransport
+from card_personalization import records as card_records
+from card_personalization.card import CardIdentity, CardProfile
+from card_personalization.pcsc import PcscTransport, wait_for_card
+from card_personalization.records import Card
 from card_personalization.station import Report
-from card_personalization.transport import TraceTransport, Transport
+from card_personalization.transport import ConnectionLost, NoCard, TraceTransport, Transport
 from cli.wiring import Services
 from operators.statements import Signer
-from pki.errors import HpkiError
+from pki.errors import Conflict, HpkiError
 from policies.moves import ApplicationState
 from ra import records
 from store.database import Transaction
 
 VIRTUAL = "virtual"
 """In place of a reader's name: a virtual card of the site's for each order."""
+
+_LOOK_SECONDS = 0.5
+_ATTEMPTS = 3  # of an order whose card is lost on the way, before it is given up for this batch
+
+Result = Report | HpkiError
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Readers by full name or ``VIRTUAL``, one card at a time in each; the kind of card.
+
+    ``wait_seconds``: how long a reader waits for its next card. ``tell`` gets words for who stands
+    at the station, ``trace`` each APDU as a line with secrets masked.
+    """
+
+    readers: Sequence[str]
+    profile: CardProfile
+    wait_seconds: float
+    tell: Callable[[str], None]
+    trace: Callable[[str], None] | None = None
 
 
 def waiting_orders(services: Services) -> list[str]:
@@ -39,46 +67,174 @@ def personalize_all(
     executor: Signer,
     card_operator: Signer,
     orders: Sequence[str],
-    reader: str = VIRTUAL,
-    trace: Callable[[str], None] | None = None,
-) -> Iterator[Report | HpkiError]:
-    """Open one batch and yield each order's report, or what stopped it.
+    setup: Setup,
+) -> Iterator[Result]:
+    """Open one batch and yield each order's report, or what stopped it, as they come.
 
-    ``reader``: full name of a PC/SC reader, for a batch of one order, or ``VIRTUAL``. ``trace``
-    takes each APDU as a line, with secrets masked.
+    Leaving it early lets the cards in work be finished and takes up no other.
     """
+    for ask in (services.vault.card_master, services.vault.ca_keys):
+        ask()  # here, and not in a thread
     batch = services.orders.open_batch(executor, orders, secrets.token_hex(8))
-    for order_id in orders:
-        admit = partial(_admit, services, order_id, card_operator)
+    work = _Work(services, card_operator, batch, setup, orders)
+    threads = [
+        Thread(target=work.at, args=(reader,), name=reader, daemon=True) for reader in setup.readers
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in threads:
+            while (result := work.results.get()) is not None:
+                yield result
+        yield from work.left_over()
+    finally:
+        work.stopped.set()
+        for thread in threads:
+            thread.join()
+
+
+class _Work:
+    """Orders not yet done, shared by the readers."""
+
+    def __init__(
+        self,
+        services: Services,
+        card_operator: Signer,
+        batch: Batch,
+        setup: Setup,
+        orders: Sequence[str],
+    ) -> None:
+        self.results: SimpleQueue[Result | None] = SimpleQueue()
+        self.stopped = Event()
+        self._services = services
+        self._card_operator = card_operator
+        self._batch = batch
+        self._setup = setup
+        self._station = replace(services.station, profile=setup.profile)
+        self._orders = list(orders)
+        self._single = len(orders) == 1
+        self._attempts: Counter[str] = Counter()
+        self._lock = Lock()
+        self._last: HpkiError | None = None
+
+    def at(self, reader: str) -> None:
+        """Work at one reader until nothing is left to do there; then a None among the results."""
         try:
-            with closing(_connect(services, order_id, card_operator, reader)) as transport:
-                card = transport if trace is None else TraceTransport(transport, trace)
-                yield services.station.personalize(
-                    order_id,
-                    card,
-                    batch,
-                    card_operator,
-                    lambda _: None,
-                    None if reader == VIRTUAL else admit,
-                )
+            while self._orders and not self.stopped.is_set():
+                if not (self._virtual() if reader == VIRTUAL else self._inserted(reader)):
+                    break
         except HpkiError as error:
-            yield error
+            self._last = error
+        except BaseException as error:  # a fault of this program: told with the first order left
+            self._last = HpkiError("card.station", f"the station failed: {type(error).__name__}")
+            raise
+        finally:
+            self.results.put(None)
+
+    def left_over(self) -> Iterator[HpkiError]:
+        """Yield why each order that no reader came to was not done."""
+        for order_id in self._orders:
+            reason = self._last or NoCard(f"no card was left for the order {order_id}")
+            yield reason
+
+    def _virtual(self) -> bool:
+        order_id = self._take(None)
+        if order_id is None:
+            return False
+        stock, name = self._services.stock, self._setup.profile.name
+        try:
+            card = stock.reserve(order_id, name)
+            serial = (
+                card.chip_serial
+                if card is not None
+                else stock.make_virtual(self._card_operator.operator_id, name)
+            )
+            with closing(stock.insert_virtual(serial)) as transport:
+                self.results.put(self._personalize(order_id, transport))
+        except HpkiError as error:
+            self.results.put(error)
+        return True
+
+    def _inserted(self, reader: str) -> bool:
+        """Do one order on the card in the reader; False if none comes."""
+        if not self._waited(reader, present=True):
+            raise NoCard(f"there is no card in {reader}")
+        order_id = None
+        try:
+            with closing(PcscTransport(reader)) as transport:
+                order_id = self._take(self._identify(transport).chip_serial)
+                if order_id is not None:
+                    self.results.put(self._personalize(order_id, transport))
+        except HpkiError as error:
+            if order_id is None and self._single:
+                raise
+            self._failed(order_id, error, reader)
+        if order_id is None and self._orders:
+            self._setup.tell(f"{reader}: every order left has been begun on another card")
+        if self._orders and not self.stopped.is_set():
+            return self._waited(reader, present=False)
+        return True
+
+    def _waited(self, reader: str, *, present: bool) -> bool:
+        """Wait for a card to come or go; whether it did in time, and nobody has stopped us."""
+        asked, end = False, monotonic() + self._setup.wait_seconds
+        while not wait_for_card(reader, present=present, seconds=0):
+            if self.stopped.is_set() or monotonic() >= end:
+                return False
+            if not asked:
+                self._setup.tell(f"{reader}: {'put a card in' if present else 'take the card out'}")
+                asked = True
+            wait_for_card(reader, present=present, seconds=_LOOK_SECONDS)
+        return True
+
+    def _failed(self, order_id: str | None, error: HpkiError, reader: str) -> None:
+        """Put the order back if the card was at fault, or was lost and may come back."""
+        again = isinstance(error, ConnectionLost | Conflict) and not self._single
+        if order_id is None:
+            self._setup.tell(f"{reader}: {error.text}")
+        elif again and self._attempts[order_id] < _ATTEMPTS:
+            with self._lock:
+                self._orders.insert(0, order_id)
+            self._setup.tell(f"{reader}: {order_id}: {error.text}; {error.hint or 'once more'}")
+        else:
+            self.results.put(error)
+
+    def _take(self, chip_serial: str | None) -> str | None:
+        """Return the order begun on the card, else the first begun on none; it is taken."""
+        with self._lock, self._services.store.read() as tx:
+            known = tx.get(Card, chip_serial) if chip_serial else None
+            for order_id in self._orders:
+                run = card_records.open_run(tx, order_id)
+                fits = chip_serial is None or run is None or run.chip_serial == chip_serial
+                if known is not None and known.order_id in self._orders:
+                    fits = known.order_id == order_id
+                if fits or self._single:
+                    self._orders.remove(order_id)
+                    self._attempts[order_id] += 1
+                    return order_id
+        return None
+
+    def _identify(self, transport: Transport) -> CardIdentity:
+        return self._setup.profile.card(self._traced(transport), _no_secret).identify()
+
+    def _personalize(self, order_id: str, transport: Transport) -> Report:
+        return self._station.personalize(
+            order_id,
+            self._traced(transport),
+            self._batch,
+            self._card_operator,
+            lambda _: None,
+            partial(self._admit, order_id),
+        )
+
+    def _traced(self, transport: Transport) -> Transport:
+        trace = self._setup.trace
+        return transport if trace is None else TraceTransport(transport, trace)
+
+    def _admit(self, order_id: str, tx: Transaction, card: CardIdentity) -> None:
+        actor, name = self._card_operator.operator_id, self._setup.profile.name
+        self._services.stock.admit(tx, order_id, card, actor, name)
 
 
-def _connect(services: Services, order_id: str, card_operator: Signer, reader: str) -> Transport:
-    """Return a connection to the card in the reader, or to the order's virtual card."""
-    if reader != VIRTUAL:
-        return PcscTransport(reader)
-    card = services.stock.reserve(order_id)
-    chip_serial = (
-        card.chip_serial
-        if card is not None
-        else services.stock.make_virtual(card_operator.operator_id)
-    )
-    return services.stock.insert_virtual(chip_serial)
-
-
-def _admit(
-    services: Services, order_id: str, card_operator: Signer, tx: Transaction, card: CardIdentity
-) -> None:
-    services.stock.admit(tx, order_id, card, card_operator.operator_id)
+def _no_secret(*_: object) -> bytes:
+    raise AssertionError("who only looks needs no secret")

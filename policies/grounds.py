@@ -14,6 +14,7 @@ class Ground(Strict):
     """One ground: who may ask, what proves it, hours allowed, reason by RFC 5280.
 
     ``emergency``: one person may act at once on a call, since waiting would let the key be used.
+    ``new_attempt``: what was not handed over yet may be made anew, on another carrier.
     """
 
     code: str
@@ -24,6 +25,7 @@ class Ground(Strict):
     limit_hours: int
     rfc5280: Reason | None = None
     emergency: bool = False
+    new_attempt: bool = False
 
 
 class _Grounds(Strict):

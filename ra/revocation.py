@@ -114,6 +114,9 @@ class RevocationDesk:
     ) -> list[Certificate]:
         """Revoke every certificate of the carrier and return them.
 
+        It closes the application, but not that of a card scrapped at the station: an approver sends
+        its file back, and examination and approval make an order of another attempt.
+
         Raises ``Refused`` for a caller who does not know the two facts or was not called back; the
         refused request is kept. An emergency skips the second person, never the caller's check.
         """
@@ -154,7 +157,8 @@ class RevocationDesk:
             (statement,) = self.directory.state(tx, event, (officer, order.decision()))
             row.statement_id = statement.id
             revoked = self.revocations.execute(tx, order, statement.id, executor)
-            self.registrar.follow(tx, application, ApplicationState.CLOSED_REVOKED)
+            if not (entry.new_attempt and application.state is ApplicationState.ISSUING):
+                self.registrar.follow(tx, application, ApplicationState.CLOSED_REVOKED)
             return revoked
 
     def requests(self, *, unreviewed: bool = False) -> list[RevocationRequest]:

@@ -15,9 +15,17 @@ from cli import options
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import rsa
 
+    from card_personalization.card import CardProfile
+    from card_personalization.station import Report
     from card_personalization.virtual_card import KeyMaker
 
 app = typer.Typer(help="Cards and the personalization station.")
+
+Profile = Annotated[str, typer.Option(help="The kind of card: hpki or piv.")]
+Layout = Annotated[
+    Path | None,
+    typer.Option(help="TOML with changes to the card's layout; see `hpki card layout`."),
+]
 
 
 @app.command()
@@ -28,12 +36,23 @@ def personalize(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every order that waits.")] = False,
     reader: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
-            help="virtual: a virtual card for each order; else a reader's name, or a part of it, "
-            "with one card in it for one order."
+            help="A reader's name, or a part of it, or virtual: a virtual card for each order. "
+            "Several work at once.",
+            show_default="virtual",
         ),
-    ] = "virtual",
+    ] = None,
+    profile: Profile = "hpki",
+    layout: Layout = None,
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Seconds that a reader waits for its next card.",
+            show_default="300, for a single order 0",
+        ),
+    ] = None,
     card_operator: Annotated[
         str | None, typer.Option(help="Who works at the station; you, if you may.")
     ] = None,
@@ -48,11 +67,12 @@ def personalize(
     You, an IA operator, sign for the whole batch; each card is checked at the end. A card that
     fails stops no other: its error is told, and the exit status is 3 at the end (for a single card
     its error's own). A broken run goes on where it stopped, on the same card.
+    Ctrl-C lets the cards in work be finished.
 
-    Example: hpki card personalize --all --operator fujita
+    Example: hpki card personalize --all --reader "Reader 00" --reader "Reader 01" --operator fujita
     """
     from cli.output import confirm, refuse_existing, say, show_error, show_rows, write_output
-    from cli.personalization import VIRTUAL, personalize_all, waiting_orders
+    from cli.personalization import VIRTUAL, Setup, personalize_all, waiting_orders
     from cli.progress import bars
     from pki.errors import HpkiError, InvalidInput, Refused
 
@@ -61,22 +81,16 @@ def personalize(
         raise InvalidInput(
             "cli.orders", "name orders, or give --all", "An order is named as T2026-0001.1."
         )
-    if reader != VIRTUAL:
-        from card_personalization.pcsc import find_reader
-
-        reader = find_reader(reader)
+    kind = card_kind(profile, layout)
+    places = [one if one == VIRTUAL else _reader(one) for one in reader or [VIRTUAL]]
+    if len({one for one in places if one != VIRTUAL}) < len(places) - places.count(VIRTUAL):
+        raise InvalidInput("cli.reader", "a reader is named twice", "Name each once.")
     refuse_existing(trace)
     wanted = list(dict.fromkeys(orders or waiting_orders(services)))
     if not wanted:
         say("no order waits for a card")
-        show_rows([], ("order", "card"), as_json=as_json)
+        show_rows([], ("order", "card", "not_offered"), as_json=as_json)
         return
-    if reader != VIRTUAL and len(wanted) > 1:
-        raise InvalidInput(
-            "cli.orders",
-            f"{len(wanted)} orders, and one card in the reader",
-            "Name one order, and run it again with the next card.",
-        )
     if len(wanted) > 1:
         confirm(f"personalize {len(wanted)} cards?", yes)
     executor = services.signer(operator)
@@ -86,18 +100,19 @@ def personalize(
     lines: list[str] = []
     with bars() as shown:
         task = shown.start("cards", len(wanted))
-        sink = lines.append if trace else None
-        for result in personalize_all(services, executor, station, wanted, reader, sink):
+        pause = wait if wait is not None else (300 if len(wanted) > 1 else 0)
+        setup = Setup(places, kind, pause, say, lines.append if trace else None)
+        for result in personalize_all(services, executor, station, wanted, setup):
             shown.advance(task)
             if isinstance(result, HpkiError):
                 refused.append(result)
             else:
-                rows.append({"order": result.order_id, "card": result.chip_serial})
+                rows.append(_made(result))
     if trace is not None:
         write_output(trace, "".join(f"{line}\n" for line in lines).encode())
     if refused and len(wanted) == 1:
         raise refused[0]
-    show_rows(rows, ("order", "card"), as_json=as_json)
+    show_rows(rows, ("order", "card", "not_offered"), as_json=as_json)
     for error in refused:
         show_error(error)
     say(f"cards: {len(rows)} of {len(wanted)} made and checked")
@@ -107,6 +122,56 @@ def personalize(
             f"{len(refused)} of {len(wanted)} cards were not made",
             "The errors are above; `hpki card personalize ORDER` takes one up again.",
         )
+
+
+def _reader(name: str) -> str:
+    from card_personalization.pcsc import find_reader
+
+    return find_reader(name)
+
+
+def _made(report: Report) -> dict[str, str]:
+    return {
+        "order": report.order_id,
+        "card": report.chip_serial,
+        "not_offered": ", ".join(report.not_offered),
+    }
+
+
+def card_kind(profile: str, layout: Path | None) -> CardProfile:
+    """Return the kind of card, with the changes to its layout that the file (TOML) holds.
+
+    Raises ``Refused`` (cli.secret.mode) if others may read factory secrets in it.
+    """
+    from card_personalization.profiles import card_profile
+    from cli.output import read_input
+    from pki.errors import InvalidInput, Refused
+
+    octets = b"" if layout is None else read_input(layout, 65_536, "card.layout")
+    try:
+        changes = octets.decode()
+    except UnicodeDecodeError:
+        raise InvalidInput("card.layout", f"{layout} is not written in UTF-8") from None
+    if layout is not None and "factory" in changes and layout.stat().st_mode & 0o077:
+        raise Refused(
+            "cli.secret.mode", f"{layout} holds factory secrets and may be read by others",
+            f"chmod 600 {layout}",
+        )  # fmt: skip
+    return card_profile(profile, changes)
+
+
+@app.command("layout")
+def show_layout(profile: Annotated[str, typer.Argument(help="hpki or piv.")]) -> None:
+    """Print what of a card's layout may be changed.
+
+    A file with some of its items as plain values (tries = 10) goes to --layout.
+
+    Example: hpki card layout piv
+    """
+    from card_personalization.profiles import layout_text
+    from cli.tables import write_stdout
+
+    write_stdout(layout_text(profile))
 
 
 @app.command()

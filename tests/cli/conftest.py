@@ -125,7 +125,11 @@ def _tell_certificates(made: Story) -> None:
     orders = [f"T2026-000{number}.1" for number in (1, 2, 4)]
     issuing = ("--operator", "fujita", "--json")
     trace = ("--trace", made.folder / "apdus.txt")
-    made.tell("personalize", "card", "personalize", *orders, "--yes", *issuing, *trace)
+    layout = made.folder / "layout.toml"  # PINs long enough not to turn up by chance
+    layout.write_text("[pin]\ndigits = 8\n")
+    made.tell(
+        "personalize", "card", "personalize", *orders, "--yes", *issuing, *trace, "--layout", layout
+    )
     request, out = made.folder / "holder.csr", made.folder / "holder.pem"
     openssl = tiers.require_tool("openssl", tier="interop")
     command = [openssl, "req", "-new", "-newkey", "rsa:2048", "-noenc", "-subj", "/"]

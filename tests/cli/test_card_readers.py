@@ -84,7 +84,10 @@ def test_an_order_is_made_on_the_card_in_a_reader(
     file = tmp_path / "card.json"
     shell.refused("card.no_card", 6, *STATION, order)
     shell.refused("card.reader", 2, *STATION[:-1], "PCD", order)
-    shell.refused("cli.orders", 2, *STATION, "--all")
+    waited = shell.run(*STATION, order, "--wait", "0.5", status=6).err
+    assert "Virtual PCD 00 00: put a card in\nerror card.no_card" in waited
+    shell.refused("cli.reader", 2, *STATION, "--reader", "pcd 00 00", order)
+    shell.refused("card.profile", 2, *STATION, "--profile", "gp", order)
     assert stock(shell) == []
     trace = tmp_path / "trace"
     with card_put_in(shell, virtual_reader.port, file, "--new", "--chip-delay", "0.1"):

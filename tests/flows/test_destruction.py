@@ -141,7 +141,8 @@ def test_a_reserved_serial_is_revoked_first(centre: Centre) -> None:
     revoke(centre, dead)
     destroy(centre, dead)
     assert state_of(centre, dead) == (CardState.DESTROYED, [RunState.ABANDONED], 0)
-    refused(Conflict, "ra.state", lambda: personalize(centre, order.id, spare))
+    refused(Conflict, "card.order.spent", lambda: personalize(centre, order.id, spare))
+    assert certificates_on(centre, spare) == []
 
 
 def test_a_finished_card_lives_until_it_is_revoked_or_expired(centre: Centre) -> None:

@@ -14,7 +14,7 @@ from cryptography.x509.oid import ObjectIdentifier
 from sqlalchemy import update
 from sqlmodel import select
 
-from ca.records import Certificate, CertificateState, issuers
+from ca.records import Certificate, CertificateState, issuers, revocation_of
 from card_personalization import records
 from card_personalization.apdu import IssuerKeyRefused, WrongPin
 from card_personalization.card import CA_LABEL, ROOT_LABEL
@@ -415,8 +415,41 @@ def test_a_revoked_card_is_not_taken_up_again(centre: Centre) -> None:
         centre.signers["hakko"],
     )
     batch = batch_for(centre, order.id, batch_id="again")
-    refused(Conflict, "ra.state", lambda: personalize(centre, order.id, card, batch))
+    refused(Conflict, "card.scrapped", lambda: personalize(centre, order.id, card, batch))
     assert len(certificates_on(centre, card)) == 1
+
+
+def test_a_scrapped_card_gives_way_to_another_attempt_signed_by_two(centre: Centre) -> None:
+    (order,) = order_all(centre, row(1))
+    card, spare = blank_card(centre), blank_card(centre)
+    begin_and_pull(centre, order.id, card, certificates=1)
+    people = centre.signers
+    refused(
+        Refused,
+        "ra.guard.no_certificate",
+        lambda: centre.examination.send_back(REF, people["shonin"], "カード不良"),
+    )
+    scrapped = Request("C12_CARD_SCRAPPED", "CA", "STATION", "run journal")
+    centre.desk.revoke(centre.desk.find(card), scrapped, people["shikko"], people["hakko"])
+    again = batch_for(centre, order.id, batch_id="again")
+    refused(Conflict, "card.order.spent", lambda: personalize(centre, order.id, spare, again))
+    assert untouched(centre, spare)
+    centre.examination.send_back(REF, people["shonin"], "カード不良")
+    centre.examination.examine(REF, people["uketsuke"], None, None, rest_ok=True)
+    second = centre.examination.approve(REF, people["shonin"])
+    assert second is not None
+    assert (order.id, second.id) == (f"{REF}.1", f"{REF}.2")
+    refused(Refused, "ca.order.withdrawn", lambda: personalize(centre, order.id, spare, again))
+    report = personalize(centre, second.id, spare)
+    assert [one for one in report.checks if not one.ok] == []
+    assert {one.state for one in certificates_on(centre, spare)} == {CertificateState.ISSUED}
+    with centre.store.read() as tx:
+        living = [
+            one.carrier_id
+            for one in tx.exec(select(Certificate).where(Certificate.carrier_id != None))  # noqa: E711
+            if revocation_of(tx, one.id or 0) is None
+        ]
+    assert living == [f"card-{spare}"] * 2
 
 
 def begin_and_pull(centre: Centre, order_id: str, card: str, certificates: int) -> None:
@@ -499,7 +532,7 @@ def test_a_card_that_fails_a_check_is_never_finished(centre: Centre) -> None:
         centre.signers["shikko"],
         centre.signers["hakko"],
     )
-    assert state_of(centre) is ApplicationState.CLOSED_REVOKED
+    assert state_of(centre) is ApplicationState.ISSUING
 
 
 def test_a_resumed_run_after_the_activation_compares_what_is_on_the_card(centre: Centre) -> None:
