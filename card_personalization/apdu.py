@@ -53,10 +53,10 @@ class PinBlocked(CardError, Refused):
 
 
 class IssuerKeyRefused(CardError, Refused):
-    """The card does not accept the issuer's cryptogram; at 0 tries left it never will again."""
+    """Card and issuer do not have the same key; at 0 tries left the card takes none any more."""
 
     stable_code = "card.issuer_key_refused"
-    meaning = "the card does not accept the issuer key"
+    meaning = "the issuer key is not the one of the card"
     advice = "compare the key version of the card with the key in use"
 
 
@@ -106,7 +106,8 @@ _BY_STATUS: dict[int, type[CardError]] = {
     0x6D00: NotOffered,
     0x6E00: NotOffered,
 }
-_EXTERNAL_AUTHENTICATE = 0x82
+_HANDSHAKE_INS = (0x50, 0x82)  # INITIALIZE UPDATE, EXTERNAL AUTHENTICATE
+_HANDSHAKE_REFUSALS = (0x6300, 0x6982, 0x6988, 0x6A88)
 _PIN_INS = (0x20, 0x24, 0x2C)
 
 
@@ -115,7 +116,7 @@ def error_from_status(sw: int, ins: int) -> CardError:
     tries = sw & 0x0F if sw & 0xFFF0 == 0x63C0 else None
     if sw in (0x6983, 0x6984):
         tries = 0
-    if ins == _EXTERNAL_AUTHENTICATE and (tries is not None or sw in (0x6300, 0x6988)):
+    if ins in _HANDSHAKE_INS and (tries is not None or sw in _HANDSHAKE_REFUSALS):
         return IssuerKeyRefused(sw, tries)
     if ins in _PIN_INS and (tries is not None or sw == 0x6300):
         return PinBlocked(sw, 0) if tries == 0 else WrongPin(sw, tries)
@@ -201,22 +202,31 @@ class CardChannel:
         ``le``: expected bytes, at most 65536; without extended length at most 256 are asked for at
         once. Transport errors pass through.
         """
-        wide = self.extended and (len(data) > 255 or (le or 0) > 256)
+        answer, sw = self.transceive(cla, ins, p1, p2, data, le)
+        if sw >> 8 == 0x6C:
+            answer, sw = self.transceive(cla, ins, p1, p2, data, sw & 0xFF or 256)
+        if sw != OK and sw not in accept:
+            raise error_from_status(sw, ins)
+        return answer
+
+    def transceive(
+        self, cla: int, ins: int, p1: int, p2: int, data: bytes, le: int | None
+    ) -> tuple[bytes, int]:
+        """Whole answer and status word of one command, chained both ways where it must be."""
+        wide = self.is_extended(len(data), le)
         if not wide:
             le = None if le is None else min(le, 256)
             while len(data) > 255:
                 part, data = data[:255], data[255:]
                 answer, sw = self._exchange(command(cla | _CHAINED, ins, p1, p2, part))
                 if sw != OK:
-                    raise error_from_status(sw, ins)
-        answer, sw = self._exchange(command(cla, ins, p1, p2, data, le, extended=wide))
-        if sw >> 8 == 0x6C:
-            exact = sw & 0xFF or 256
-            answer, sw = self._exchange(command(cla, ins, p1, p2, data, exact, extended=wide))
-        answer, sw = self._remainder(answer, sw)
-        if sw != OK and sw not in accept:
-            raise error_from_status(sw, ins)
-        return answer
+                    return answer, sw
+        apdu = command(cla, ins, p1, p2, data, le, extended=wide)
+        return self._remainder(*self._exchange(apdu))
+
+    def is_extended(self, length: int, le: int | None) -> bool:
+        """Whether a command of so many data bytes goes in extended length."""
+        return self.extended and (length > 255 or (le or 0) > 256)
 
     def _remainder(self, answer: bytes, sw: int) -> tuple[bytes, int]:
         """Whole answer after GET RESPONSE, always with Le (cards hang on it otherwise)."""

@@ -1,53 +1,46 @@
 """Making of an HPKI card: the issuer's side, on top of the holder's in ``hpki_reader.py``.
 
-Files and directory follow the layout; the issuing commands are those of ``virtual_card.py``, since
-no issuing specification of a real HPKI card is public. Source: ISO/IEC 7816-4, -8, -9, -15.
+Files and directory follow the layout; the issuer's session is SCP03, and the issuing commands in it
+are those of ``virtual_card.py``, since no issuing specification of a real HPKI card is public.
+Source: ISO/IEC 7816-4, -8, -9, -15; GlobalPlatform Card Specification 2.3, Amendment D.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
-from cryptography.hazmat.primitives import cmac, keywrap
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.ciphers import algorithms
 
 from card_personalization import iso7816_15 as cia
-from card_personalization import tlv
-from card_personalization.apdu import FileExists
+from card_personalization import scp03, tlv
+from card_personalization.apdu import CardChannel, FileExists
 from card_personalization.card import Pin
 from card_personalization.hpki_reader import HpkiReader, pin_text
-from card_personalization.layout import EF_DIR, EF_DIR_SFI, MF, CaSlot, FileLayout, Layout, Role
-from card_personalization.transport import Transport
+from card_personalization.layout import EF_DIR, EF_DIR_SFI, MF, CaSlot, FileLayout, Role
 from pki.errors import Conflict, InvalidInput, Refused
 
 _PIECE = 1024  # bytes written by one command in extended length
+_SHORT_PIECE = 239  # what fits into a short one with padding and MAC
 
 
 class HpkiCard(HpkiReader):
     """A card to be personalized; every step may be repeated after a broken run."""
 
-    def __init__(self, transport: Transport, layout: Layout) -> None:
-        super().__init__(transport, layout)
-        self._issuer_key: bytes | None = None
-
     def reset(self) -> None:
-        """Warm reset: PIN and issuer authentication are gone."""
+        """Warm reset: PIN and issuer's session are gone."""
         super().reset()
-        self._issuer_key = None
+        self.channel = CardChannel(self._transport)
 
-    def authenticate_issuer(self, issuer_key: bytes) -> None:
-        """Open the issuer's session (AES-CMAC over a challenge of the card); 16 or 32 key bytes.
+    def authenticate_issuer(self, keys: scp03.StaticKeys) -> None:
+        """Open the issuer's session; from now on every command and answer goes through it.
 
-        IssuerKeyRefused with the tries left. It holds for both applications, until reset.
+        It holds for both applications, until reset or ``finalize``. IssuerKeyRefused, with the
+        tries left if the card told.
         """
-        _check_issuer_key(issuer_key)
-        challenge = self.channel.send(0x00, 0x84, 0, 0, le=16)
-        mac = cmac.CMAC(algorithms.AES(issuer_key))
-        mac.update(challenge)
-        self._issuer_key = None
-        self.channel.send(0x00, 0x82, 0, 0, mac.finalize())
-        self._issuer_key = issuer_key
+        self.channel = CardChannel(self._transport)
+        challenge = os.urandom(scp03.CHALLENGE_SIZE)
+        self.channel = scp03.open_channel(self.channel, keys, challenge)
 
     def create_application(self, role: Role) -> None:
         """Create application, files and directory; what is there already is used again.
@@ -114,20 +107,16 @@ class HpkiCard(HpkiReader):
 
     def set_initial_pin(self, role: Role, pin: Pin) -> None:
         """Set the PIN in the issuer's session; refused by the card once it is activated."""
+        self._issuer_session()
         self._change_pin(role, pin_text(pin))
 
-    def replace_issuer_key(self, new_key: bytes) -> None:
-        """Give the card another issuer key, wrapped (RFC 3394) under the session's one.
+    def replace_issuer_key(self, new_keys: scp03.StaticKeys) -> None:
+        """Give the card other issuer keys, enciphered under the K-DEK of the session.
 
         The version counts up. Refused (card.issuer_session) without ``authenticate_issuer``.
         """
-        _check_issuer_key(new_key)
-        if self._issuer_key is None:
-            raise Refused("card.issuer_session", "the issuer's session is not open")
-        version = self.identify().issuer_key_version % 255 + 1
-        wrapped = keywrap.aes_key_wrap(self._issuer_key, new_key)
-        self.channel.send(0x80, 0xD8, version, 0, wrapped)
-        self._issuer_key = new_key
+        session, version = self._issuer_session(), self.identify().issuer_key_version
+        session.put_keys(new_keys, version % scp03.MAX_KEY_VERSION + 1, version)
 
     def finalize(self) -> None:
         """Activate the card and end the issuer's session; ConditionsNotSatisfied if unfinished.
@@ -136,11 +125,17 @@ class HpkiCard(HpkiReader):
         belongs to the holder alone.
         """
         self.channel.send(0x00, 0x44, 0, 0, MF.to_bytes(2, "big"))
-        self._issuer_key = None
+        self.channel = CardChannel(self._transport)
+
+    def _issuer_session(self) -> scp03.SecureChannel:
+        """Channel of the issuer's session, before a secret goes anywhere else."""
+        if not isinstance(self.channel, scp03.SecureChannel):
+            raise Refused("card.issuer_session", "the issuer's session is not open")
+        return self.channel
 
     def _update(self, file: FileLayout, content: bytes) -> None:
         """Write an EF of the current application from its start."""
-        piece = _PIECE if self.channel.extended else 255
+        piece = _PIECE if self.channel.extended else _SHORT_PIECE
         for start in range(0, len(content), piece):
             p1, p2 = divmod(start, 256) if start else (0x80 | file.sfi, 0)
             self.channel.send(0x00, 0xD6, p1, p2, content[start : start + piece])
@@ -235,8 +230,3 @@ class HpkiCard(HpkiReader):
                 "one per label",
             )
         return [by_label.get(label) or next(free) for label in labels]
-
-
-def _check_issuer_key(key: bytes) -> None:
-    if len(key) not in (16, 32):
-        raise InvalidInput("card.issuer_key", "an issuer key has 16 or 32 bytes")

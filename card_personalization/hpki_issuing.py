@@ -21,6 +21,7 @@ from card_personalization.card import (
 from card_personalization.hpki_card import HpkiCard
 from card_personalization.layout import Layout, Role
 from card_personalization.pins import random_pin
+from card_personalization.scp03 import StaticKeys
 from card_personalization.transport import Transport
 from keys.backend import KeySpec
 from pki.errors import Unavailable
@@ -30,11 +31,19 @@ from pki.signing import IssuerPrivateKey, IssuerPublicKey
 TRANSPORT_KEY = "hpki card transport"
 ISSUER_KEY = "hpki card issuer"
 
+_KEY_OCTETS = 16
 _SPARE_FILE = 0x0F0F  # an identifier no layout uses
 
 
+def issuer_keys(secret: CardSecret, label: str, chip_serial: str) -> StaticKeys:
+    """Return the three keys of one card for one use, each a secret under a label of its own."""
+    return StaticKeys(
+        *(secret(f"{label} {name}", chip_serial, _KEY_OCTETS) for name in ("ENC", "MAC", "DEK"))
+    )
+
+
 class HpkiIssuing:
-    """An HPKI card; see ``IssuingCard``. ``secret`` gives transport and issuer key."""
+    """An HPKI card; see ``IssuingCard``. ``secret`` gives transport and issuer keys."""
 
     def __init__(
         self,
@@ -62,10 +71,10 @@ class HpkiIssuing:
         raise Unavailable("card.unknown", "the card does not tell its serial number")
 
     def open_issuer(self) -> bool:
-        """Authenticate with the transport key, or with the issuer key that replaced it."""
+        """Authenticate with the transport keys, or with the issuer keys that replaced them."""
         identity = self.card.identify()
         blank = identity.issuer_key_version == 1
-        self.card.authenticate_issuer(self._key(TRANSPORT_KEY if blank else ISSUER_KEY))
+        self.card.authenticate_issuer(self._keys(TRANSPORT_KEY if blank else ISSUER_KEY))
         return identity.state is CardState.ACTIVATED
 
     def prepare(self, specs: Mapping[Role, KeySpec]) -> None:
@@ -107,9 +116,9 @@ class HpkiIssuing:
         return True
 
     def lock(self) -> None:
-        """Replace the transport key by the card's own issuer key, then activate the card."""
+        """Replace the transport keys by the card's own issuer keys, then activate the card."""
         if self.card.identify().issuer_key_version == 1:
-            self.card.replace_issuer_key(self._key(ISSUER_KEY))
+            self.card.replace_issuer_key(self._keys(ISSUER_KEY))
         self.card.finalize()
 
     def verify_pin(self, role: Role, pin: Pin) -> None:
@@ -167,5 +176,5 @@ class HpkiIssuing:
         )
         self.card.channel.send(0x00, 0xE0, 0, 0, tlv.encode(0x62, *parameters))
 
-    def _key(self, label: str) -> bytes:
-        return self._secret(label, self.card.identify().chip_serial, 16)
+    def _keys(self, label: str) -> StaticKeys:
+        return issuer_keys(self._secret, label, self.card.identify().chip_serial)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from audit.trail import Event, Trail
 from card_personalization import records
 from card_personalization.card import CardIdentity
 from card_personalization.card import CardState as ChipState
-from card_personalization.hpki_issuing import TRANSPORT_KEY
+from card_personalization.hpki_issuing import TRANSPORT_KEY, issuer_keys
 from card_personalization.profiles import HPKI
 from card_personalization.records import Card, CardState
 from card_personalization.transport import EmbeddedTransport, Transport
@@ -47,7 +48,7 @@ class Stock:
         return chip_serial
 
     def write_virtual(self, path: Path, chip_serial: str | None = None) -> None:
-        """Write a blank virtual card with the site's transport key into a new file.
+        """Write a blank virtual card with the site's transport keys into a new file.
 
         It is not in stock. ``chip_serial`` in hexadecimal, random by default. ``Refused`` on a
         production site, ``Conflict`` if the file exists.
@@ -55,8 +56,8 @@ class Stock:
         if self.kind is SiteKind.PRODUCTION:
             raise Refused("card.virtual.production", "a production site has no virtual cards")
         serial = chip_serial or self.entropy(_CHIP_SERIAL_OCTETS).hex()
-        key = card_key(self.master(), TRANSPORT_KEY, serial)
-        VirtualCard.create(path, serial, key)
+        keys = issuer_keys(partial(card_key, self.master()), TRANSPORT_KEY, serial)
+        VirtualCard.create(path, serial, keys)
 
     def take_in(self, tx: Transaction, chip_serial: str, actor: str, profile: str = HPKI) -> None:
         """Enter a blank card; raises ``Conflict`` for one that was entered before."""

@@ -3,7 +3,8 @@
 What the commands do is in ``virtual/``, what the card remembers in ``virtual/memory.py``.
 The card file holds private keys and PINs in the clear: it **is** the chip.
 Source: ISO/IEC 7816-4, 7816-8, 7816-9; JAHIS 24-002 annexes B and C (commands in use); the issuing
-commands are a free choice from these standards, no public specification of a real card exists.
+commands, in a session of SCP03, are a free choice from these standards, since no public
+specification of a real card exists.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from card_personalization.virtual import file_commands, security_commands
+from card_personalization.scp03 import StaticKeys
+from card_personalization.virtual import file_commands, secure_messaging, security_commands
 from card_personalization.virtual.door import Commands, Door
 from card_personalization.virtual.memory import Chip, read_chip, write_chip
-from card_personalization.virtual.session import Session, Status
+from card_personalization.virtual.session import Answer, Command, Session, Status
 from pki.errors import Conflict, InvalidInput, Unavailable
 
 Entropy = Callable[[int], bytes]
@@ -34,8 +36,7 @@ COMMANDS: Commands[Session] = {
     (0x00, 0xE0): file_commands.create_file,
     (0x00, 0x44): file_commands.activate,
     (0x00, 0xCA): file_commands.get_data,
-    (0x00, 0x84): security_commands.get_challenge,
-    (0x00, 0x82): security_commands.external_authenticate,
+    **secure_messaging.HANDSHAKE,
     (0x80, 0xD8): security_commands.put_key,
     (0x00, 0x20): security_commands.verify,
     (0x00, 0x24): security_commands.change_reference_data,
@@ -86,12 +87,12 @@ class VirtualCard(Door[Session]):
         cls,
         path: Path,
         chip_serial: str,
-        issuer_key: bytes,
+        issuer_keys: StaticKeys,
         *,
         entropy: Entropy = os.urandom,
         make_key: KeyMaker = make_rsa_key,
     ) -> VirtualCard:
-        """Blank card in a new file; ``chip_serial`` hexadecimal, ``issuer_key`` 16 or 32 bytes.
+        """Blank card in a new file; ``chip_serial`` hexadecimal, of 4 to 16 bytes.
 
         Conflict if the file exists, InvalidInput, Unavailable if it cannot be written.
         """
@@ -99,13 +100,11 @@ class VirtualCard(Door[Session]):
             serial = bytes.fromhex(chip_serial)
         except ValueError as error:
             raise InvalidInput("card.virtual.serial", "the chip serial is not hex") from error
-        if not 4 <= len(serial) <= 16 or len(issuer_key) not in (16, 32):
-            raise InvalidInput(
-                "card.virtual.new", "a chip serial has 4 to 16 bytes, an issuer key 16 or 32"
-            )
+        if not 4 <= len(serial) <= 16:
+            raise InvalidInput("card.virtual.new", "a chip serial has 4 to 16 bytes")
         if path.exists():
             raise Conflict("card.virtual.exists", f"the card file {path} exists")
-        chip = Chip(serial, issuer_key)
+        chip = Chip(serial, issuer_keys.enc, issuer_keys.mac, issuer_keys.dek)
         try:
             write_chip(path, chip)
         except OSError as error:
@@ -118,6 +117,14 @@ class VirtualCard(Door[Session]):
     ) -> VirtualCard:
         """Card in a file; NotFound, Unavailable, or InvalidInput if the file is damaged."""
         return cls(path, read_chip(path), entropy, make_key)
+
+    def execute(self, command: Command) -> Answer:
+        """Answer to a whole command, secured if the command was; raises ``Status``."""
+        return secure_messaging.execute(self._session, command, super().execute)
+
+    def stumble(self) -> None:
+        """End the issuer's session, as any command does that is not a sound one of it."""
+        self._session.secure = None
 
     def _power_up(self) -> Session:
         return Session(

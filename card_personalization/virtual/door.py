@@ -35,14 +35,18 @@ class Door(Generic[SessionT]):
         """Forget everything volatile, as at a reset or loss of power."""
         self._session = self._start()
         self._chain: tuple[bytes, bytes] | None = None
-        self._rest = b""
+        self._rest: Answer = b"", 0x9000
 
     def transmit(self, apdu: bytes) -> bytes:
         """Response data and status word; any byte string gets one, no exception leaves."""
         try:
             return self._answer(apdu)
         except Status as status:
+            self.stumble()
             return status.sw.to_bytes(2, "big")
+
+    def stumble(self) -> None:
+        """Do what befits an APDU that is no command; by default nothing."""
 
     def execute(self, command: Command) -> Answer:
         """Answer to a whole command; raises ``Status``."""
@@ -54,22 +58,23 @@ class Door(Generic[SessionT]):
 
     def _answer(self, apdu: bytes) -> bytes:
         command = parse_command(apdu)
-        rest, self._rest = self._rest, b""
+        rest, self._rest = self._rest, (b"", 0x9000)
         _check_class(command.cla)
         chained = self._gather(apdu[:4], command)
         if chained is None:
             return b"\x90\x00"
         command = chained
         if (command.cla, command.ins) == (0x00, 0xC0):
-            return self._reply(_get_response(command, rest), command.le)
-        data, sw = self.execute(command)
-        if sw != 0x9000:
-            return data + sw.to_bytes(2, "big")
-        if command.le is None and command.ins == 0xA4:
+            return self._reply(*_get_response(command, rest), command.le)
+        try:
+            data, sw = self.execute(command)
+        except Status as status:
+            data, sw = b"", status.sw
+        if command.le is None and (command.cla, command.ins) == (0x00, 0xA4):
             if not self.unasked:
-                return self._reply(b"", None)
-            return self._reply(data, 256)
-        return self._reply(data, command.le)
+                return self._reply(b"", sw, None)
+            return self._reply(data, sw, 256)
+        return self._reply(data, sw, command.le)
 
     def _gather(self, header: bytes, command: Command) -> Command | None:
         """Whole command once its last part is here, None before."""
@@ -83,31 +88,35 @@ class Door(Generic[SessionT]):
         if header[0] & 0x10:
             self._chain = (plain, data)
             return None
-        return Command(plain[0], command.ins, command.p1, command.p2, data, command.le)
+        extended = len(data) > 255 if chain else command.extended
+        return replace(command, data=data, extended=extended)
 
-    def _reply(self, data: bytes, le: int | None) -> bytes:
+    def _reply(self, data: bytes, sw: int, le: int | None) -> bytes:
         """As much as was asked for; 61xx tells how much waits for GET RESPONSE."""
         limit = le or 0
-        self._rest = data[limit:]
-        if not self._rest:
-            return data + b"\x90\x00"
-        waiting = len(self._rest) if len(self._rest) < 256 else 0
-        return data[:limit] + bytes([0x61, waiting])
+        rest = data[limit:]
+        if not rest:
+            return data + sw.to_bytes(2, "big")
+        self._rest = rest, sw
+        return data[:limit] + bytes([0x61, len(rest) if len(rest) < 256 else 0])
 
 
-def _get_response(command: Command, rest: bytes) -> bytes:
+def _get_response(command: Command, rest: Answer) -> Answer:
     if command.p1 or command.p2:
         raise Status(0x6A86)
     if command.data or command.le is None:
         raise Status(0x6700)
-    if not rest:
+    if not rest[0]:
         raise Status(0x6985)
     return rest
 
 
 def _check_class(cla: int) -> None:
-    """Refuse classes other than 00 and 80, chained or not."""
-    if cla & 0xEF in (0x00, 0x80):
+    """Refuse classes other than 00 and 80, chained or not, with GlobalPlatform's secure messaging.
+
+    Source: ISO/IEC 7816-4 5.4.1; GlobalPlatform Card Specification 2.3, 11.1.4.
+    """
+    if cla & 0xEB in (0x00, 0x80):
         return
     if cla & 0x40 or cla & 0x03:
         raise Status(0x6881 if cla & 0x7F != 0x7F else 0x6E00)
@@ -137,4 +146,4 @@ def parse_command(apdu: bytes) -> Command:
     if lc == 0 or len(data) < lc or len(le) not in (0, le_size):
         raise Status(0x6700)
     expected = (int.from_bytes(le, "big") or 256**le_size) if le else None
-    return replace(head, data=data, le=expected)
+    return replace(head, data=data, le=expected, extended=start == 3)

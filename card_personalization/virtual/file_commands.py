@@ -254,7 +254,7 @@ def activate(session: Session, command: Command) -> Answer:
     if not applications:
         raise Status(0x6985)
     session.commit(replace(session.chip, activated=True))
-    session.issuer_authenticated = False
+    session.secure = None
     return DONE
 
 
@@ -262,8 +262,11 @@ def get_data(session: Session, command: Command) -> Answer:
     """GET DATA: 45 chip serial, 8A life cycle status, E0 key information."""
     chip = session.chip
     status = 0x05 if chip.activated else 0x01 if chip.blank else 0x03
-    key_type = bytes([0x01, chip.issuer_key_version, 0x88, len(chip.issuer_key)])
-    known = {0x45: chip.serial, 0x8A: bytes([status]), 0xE0: tlv.encode(0xC0, key_type)}
+    keys = b"".join(
+        tlv.encode(0xC0, bytes([number, chip.issuer_key_version, 0x88, len(chip.key_enc)]))
+        for number in (1, 2, 3)
+    )
+    known = {0x45: chip.serial, 0x8A: bytes([status]), 0xE0: keys}
     if command.p1 or command.p2 not in known:
         raise Status(0x6A88)
     return known[command.p2], 0x9000

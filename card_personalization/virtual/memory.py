@@ -1,6 +1,6 @@
 """Memory of the virtual card: files, keys and counters, and the one JSON file they live in.
 
-**The JSON file is the chip.** It holds the private keys (PKCS#8), the PINs and the issuer key as a
+**The JSON file is the chip.** It holds the private keys (PKCS#8), the PINs and the issuer keys as a
 chip's memory does, unencrypted; who reads it has the card. It is for training and tests only.
 """
 
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from card_personalization.scp03 import StaticKeys
 from pki.errors import InvalidInput, NotFound, Unavailable
 
 ALWAYS, ISSUER = 0x00, 0x20  # security condition bytes, ISO/IEC 7816-4 9.3.3.1
@@ -90,11 +91,18 @@ class Chip:
     """All a card remembers without power."""
 
     serial: bytes
-    issuer_key: bytes
+    key_enc: bytes
+    key_mac: bytes
+    key_dek: bytes
     issuer_key_version: int = 1
     issuer_tries_left: int = ISSUER_TRIES
     activated: bool = False
     directories: tuple[Directory, ...] = field(default=(Directory(b""),))
+
+    @property
+    def issuer_keys(self) -> StaticKeys:
+        """The issuer's keys."""
+        return StaticKeys(self.key_enc, self.key_mac, self.key_dek)
 
     @property
     def blank(self) -> bool:
@@ -121,7 +129,7 @@ def write_chip(path: Path, chip: Chip) -> None:
     The folder is not synced: after a power cut of the machine the chip may be one command back,
     never torn.
     """
-    record = {"format": "hpki-virtual-card", "version": 1, **vars(chip)}
+    record = {"format": "hpki-virtual-card", "version": 2, **vars(chip)}
     record["directories"] = [
         {
             "aid": df.aid,
@@ -155,7 +163,7 @@ def read_chip(path: Path) -> Chip:
         raise InvalidInput("card.virtual.damaged", f"{path} is no card file") from error
     try:
         record = json.loads(text)
-        if (record.pop("format"), record.pop("version")) != ("hpki-virtual-card", 1):
+        if (record.pop("format"), record.pop("version")) != ("hpki-virtual-card", 2):
             raise ValueError("another format")
         directories = tuple(_directory(entry) for entry in record.pop("directories"))
         if not directories or directories[0].aid:

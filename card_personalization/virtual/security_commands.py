@@ -1,4 +1,4 @@
-"""Commands of the virtual card on the issuer's key, the PIN and the private key.
+"""Commands of the virtual card on the issuer's keys, the PIN and the private key.
 
 Source: ISO/IEC 7816-4 11.5, 7816-8 11; JAHIS 24-002 annex C (commands in use).
 """
@@ -9,66 +9,41 @@ import hmac
 from dataclasses import replace
 from typing import cast
 
-from cryptography.hazmat.primitives import cmac, keywrap, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
-from cryptography.hazmat.primitives.ciphers import algorithms
 
-from card_personalization import tlv
-from card_personalization.virtual.memory import ISSUER_TRIES, PIN_SIZE, KeyFile, PinFile
+from card_personalization import scp03, tlv
+from card_personalization.virtual.memory import PIN_SIZE, KeyFile, PinFile
 from card_personalization.virtual.session import DONE, Answer, Command, Session, Status
 from pki.errors import InvalidInput
 
-_CHALLENGE_SIZE = 16
-
-
-def get_challenge(session: Session, command: Command) -> Answer:
-    """GET CHALLENGE: up to 256 random bytes, the last one serves EXTERNAL AUTHENTICATE."""
-    if command.p1 or command.p2:
-        raise Status(0x6A86)
-    if command.data or command.le is None or command.le > 256:
-        raise Status(0x6700)
-    session.challenge = session.entropy(command.le)
-    return session.challenge, 0x9000
-
-
-def external_authenticate(session: Session, command: Command) -> Answer:
-    """EXTERNAL AUTHENTICATE: AES-CMAC of the challenge under the issuer key; 10 tries in a row."""
-    challenge, session.challenge = session.challenge, b""
-    session.issuer_authenticated = False
-    if command.p1 or command.p2:
-        raise Status(0x6A86)
-    if len(challenge) < _CHALLENGE_SIZE:
-        raise Status(0x6985)
-    if len(command.data) != 16:
-        raise Status(0x6700)
-    chip = session.chip
-    if not chip.issuer_tries_left:
-        raise Status(0x6983)
-    mac = cmac.CMAC(algorithms.AES(chip.issuer_key))
-    mac.update(challenge)
-    if not hmac.compare_digest(mac.finalize(), command.data):
-        left = chip.issuer_tries_left - 1
-        session.commit(replace(chip, issuer_tries_left=left))
-        raise Status(0x63C0 | left)
-    if chip.issuer_tries_left != ISSUER_TRIES:
-        session.commit(replace(chip, issuer_tries_left=ISSUER_TRIES))
-    session.issuer_authenticated = True
-    return DONE
-
 
 def put_key(session: Session, command: Command) -> Answer:
-    """PUT KEY: new issuer key, wrapped (RFC 3394) under the present one; P1 is its version."""
-    session.need_issuer()
-    if command.p2 or not command.p1:
+    """PUT KEY: other issuer keys in place of those of version P1, under the session's K-DEK.
+
+    Answer: new version and check values. GlobalPlatform 11.8, Amendment D 7.2.
+    """
+    if session.secure is None:
+        raise Status(0x6982)
+    if command.p2 != 0x81:
         raise Status(0x6A86)
+    if command.p1 != session.chip.issuer_key_version:
+        raise Status(0x6A88)
     try:
-        key = keywrap.aes_key_unwrap(session.chip.issuer_key, command.data)
-    except (keywrap.InvalidUnwrap, ValueError) as error:
+        keys, version = scp03.read_key_data(command.data, session.secure.dek)
+    except (ValueError, InvalidInput) as error:
         raise Status(0x6A80) from error
-    if len(key) not in (16, 32):
-        raise Status(0x6A80)
-    session.commit(replace(session.chip, issuer_key=key, issuer_key_version=command.p1))
-    return DONE
+    session.commit(
+        replace(
+            session.chip,
+            key_enc=keys.enc,
+            key_mac=keys.mac,
+            key_dek=keys.dek,
+            issuer_key_version=version,
+        )
+    )
+    check_values = map(scp03.key_check_value, (keys.enc, keys.mac, keys.dek))
+    return bytes([version]) + b"".join(check_values), 0x9000
 
 
 def _pin_file(session: Session, reference: int) -> PinFile:
@@ -143,8 +118,8 @@ def change_reference_data(session: Session, command: Command) -> Answer:
 
 
 def log_out(session: Session, command: Command) -> Answer:
-    """End PIN and issuer authentication (the command OpenSC sends at logout)."""
-    session.pin_verified = session.issuer_authenticated = False
+    """End PIN and issuer's session (the command OpenSC sends at logout)."""
+    session.pin_verified, session.secure = False, None
     return DONE
 
 

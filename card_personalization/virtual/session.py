@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from card_personalization import scp03
 from card_personalization.virtual.memory import Chip, File
 
 MF = 0x3F00
@@ -22,7 +23,10 @@ class Status(Exception):  # noqa: N818 - it ends a command, it is no error of th
 
 @dataclass(frozen=True)
 class Command:
-    """A decoded APDU; ``le`` counts expected bytes, None if nothing is expected."""
+    """A decoded APDU; ``le`` counts expected bytes, None if nothing is expected.
+
+    ``extended``: Lc came in three bytes, or would have without chaining.
+    """
 
     cla: int
     ins: int
@@ -30,11 +34,15 @@ class Command:
     p2: int
     data: bytes = b""
     le: int | None = None
+    extended: bool = False
 
 
 @dataclass
 class Session:
-    """What the card knows until reset, and its hands."""
+    """What the card knows until reset, and its hands.
+
+    ``opening`` lasts from INITIALIZE UPDATE to EXTERNAL AUTHENTICATE, ``secure`` from there on.
+    """
 
     chip: Chip
     write: Callable[[Chip], None]
@@ -44,8 +52,8 @@ class Session:
     fid: int | None = None
     key_fid: int | None = None
     pin_verified: bool = False
-    issuer_authenticated: bool = False
-    challenge: bytes = b""
+    opening: scp03.Session | None = None
+    secure: scp03.Session | None = None
 
     def commit(self, chip: Chip) -> None:
         """Write the new memory; Status 6581 leaves the old one."""
@@ -67,8 +75,13 @@ class Session:
             self.pin_verified, self.key_fid = False, None
         self.aid, self.fid = aid, None
 
+    @property
+    def issuer_authenticated(self) -> bool:
+        """Whether the issuer's session is open, in which only secured commands come this far."""
+        return self.secure is not None
+
     def need_issuer(self) -> None:
-        """Refuse with 6982 without the issuer's authentication."""
+        """Refuse with 6982 without the issuer's session."""
         if not self.issuer_authenticated:
             raise Status(0x6982)
 

@@ -13,14 +13,13 @@ from cryptography import x509
 from audit.trail import Trail
 from ca.records import Certificate, CertificateState
 from card_personalization.hpki_card import HpkiCard
-from card_personalization.hpki_issuing import TRANSPORT_KEY
+from card_personalization.hpki_issuing import TRANSPORT_KEY, issuer_keys
 from card_personalization.layout import Role, default_layout
 from card_personalization.station import Station
 from keys.backend import KeyBackend, KeySpec, PrivateKey
-from keys.diversify import card_key
 from pki.errors import Conflict
 from tests.faults.resuming import check_whole, resume
-from tests.flows.conftest import CARD_MASTER, Centre
+from tests.flows.conftest import CARD_SECRET, Centre
 from tests.flows.issuing import refused
 from tests.flows.registration import (
     batch_for,
@@ -149,7 +148,7 @@ def test_a_reservation_for_another_key_is_not_signed(file_centre: Centre) -> Non
         attempt(centre, station_with(centre, keys=DyingKeys(centre.keys, 1)), order_id, card)
     (reserved,) = certificates_on(centre, card)
     chip = HpkiCard(centre.stock.insert_virtual(card), default_layout())
-    chip.authenticate_issuer(card_key(CARD_MASTER, TRANSPORT_KEY, card))
+    chip.authenticate_issuer(issuer_keys(CARD_SECRET, TRANSPORT_KEY, card))
     chip.generate_key(Role(str(reserved.usage)))
     refused(Conflict, "ca.issue.reserved", lambda: resume(centre, order_id, card))
     assert [row.state for row in certificates_on(centre, card)] == [CertificateState.RESERVED]

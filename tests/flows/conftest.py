@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -45,6 +45,7 @@ from crl.repository.documents import Documents
 from crl.repository.repository import Repository
 from crl.rhythm import Rhythm
 from keys.backend import KeySpec, PrivateKey
+from keys.diversify import card_key
 from keys.files import FileKeyBackend, make_private_key
 from operators.acts import (
     Appoint,
@@ -112,6 +113,7 @@ STAFF: dict[str, tuple[Role, ...]] = {
 }
 
 CARD_MASTER = bytes(range(16, 48))
+CARD_SECRET = partial(card_key, CARD_MASTER)
 DATA_KEY = bytes(range(64, 96))
 
 CEREMONY = (Path(__file__).parent / "ceremony.toml").read_bytes()

@@ -329,7 +329,7 @@ def test_a_card_that_is_locked_is_finished_whatever_became_of_its_profile(centre
             if self.active:
                 raise CardRemoved
             answer = super().transmit(apdu)
-            self.active = apdu[:2] == b"\x00\x44"
+            self.active = apdu[:2] == b"\x04\x44"
             return answer
 
     centre.stock.insert_virtual(card).close()

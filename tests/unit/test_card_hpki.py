@@ -37,6 +37,7 @@ from card_personalization.card_key import digest_info
 from card_personalization.hpki_card import HpkiCard
 from card_personalization.layout import Layout, PathForm, Role, default_layout
 from card_personalization.profiles import HpkiProfile
+from card_personalization.scp03 import StaticKeys
 from card_personalization.transport import (
     CardRemoved,
     EmbeddedTransport,
@@ -50,8 +51,8 @@ from card_personalization.virtual_card import Entropy, KeyMaker, VirtualCard
 from pki.errors import Conflict, InvalidInput, NotFound, Refused, Unavailable
 
 SERIAL = "0a1b2c3d4e5f6071"
-FACTORY_KEY = bytes(range(16))
-OWN_KEY = bytes(range(32, 64))
+FACTORY_KEYS = StaticKeys(bytes(range(16)), bytes(range(16, 32)), bytes(range(32, 48)))
+OWN_KEYS = StaticKeys(bytes(range(64, 96)), bytes(range(96, 128)), bytes(range(128, 160)))
 PINS = {Role.SIGN: "Sign-4567", Role.AUTH: "1234"}
 NAMED_PINS = {role.value: pin for role, pin in PINS.items()}
 LAYOUT = default_layout()
@@ -94,12 +95,15 @@ def new_card(
     tmp_path: Path, name: str = "card.json", *, entropy: Entropy = os.urandom
 ) -> VirtualCard:
     return VirtualCard.create(
-        tmp_path / name, SERIAL, FACTORY_KEY, entropy=entropy, make_key=key_maker()
+        tmp_path / name, SERIAL, FACTORY_KEYS, entropy=entropy, make_key=key_maker()
     )
 
 
 def personalize(
-    transport: Transport, layout: Layout = LAYOUT, *, keys: Sequence[bytes] = (FACTORY_KEY, OWN_KEY)
+    transport: Transport,
+    layout: Layout = LAYOUT,
+    *,
+    keys: Sequence[StaticKeys] = (FACTORY_KEYS, OWN_KEYS),
 ) -> HpkiCard:
     """The whole life in the factory; on a card that is already activated nothing more to do."""
     card = HpkiCard(transport, layout)
@@ -118,7 +122,7 @@ def personalize(
         expected[role] = certificate_for(csr.public_key(), role)
         card.write_certificates(role, expected[role], ca_certificates())
     if identity.issuer_key_version == 1:
-        card.replace_issuer_key(OWN_KEY)
+        card.replace_issuer_key(OWN_KEYS)
     card.finalize()
     return card
 
@@ -154,7 +158,7 @@ def checked(
 
 
 def at_station(transport: Transport, layout: Layout = LAYOUT) -> IssuingCard:
-    return HpkiProfile(layout).card(transport, lambda *_: OWN_KEY)
+    return HpkiProfile(layout).card(transport, lambda *_: bytes(16))
 
 
 # --- the whole way ---
@@ -228,7 +232,7 @@ def test_ca_certificates_go_to_the_place_of_their_label(card: HpkiCard) -> None:
 
 def test_a_second_writing_leaves_nothing_of_the_first(chip: VirtualCard) -> None:
     card = HpkiCard(EmbeddedTransport(chip), LAYOUT)
-    card.authenticate_issuer(FACTORY_KEY)
+    card.authenticate_issuer(FACTORY_KEYS)
     card.create_application(Role.SIGN)
     long, short = certificate_der("n" * 60, 1), certificate_der("n", 2)
     card.write_certificates(Role.SIGN, long, ca_certificates())
@@ -420,15 +424,14 @@ def test_only_the_issuer_makes_a_card(chip: VirtualCard) -> None:
     assert card.identify().state is CardState.BLANK
     with pytest.raises(SecurityNotSatisfied):
         card.create_application(Role.SIGN)
-    with pytest.raises(IssuerKeyRefused) as refused:
-        card.authenticate_issuer(OWN_KEY)
-    assert refused.value.tries_left == 9
-    card.authenticate_issuer(FACTORY_KEY)
+    with pytest.raises(IssuerKeyRefused):
+        card.authenticate_issuer(OWN_KEYS)
+    card.authenticate_issuer(FACTORY_KEYS)
     card.create_application(Role.SIGN)
     assert card.identify().state is CardState.PERSONALIZING
     card.set_initial_pin(Role.SIGN, "1234")
     card.reset()
-    with pytest.raises(SecurityNotSatisfied):
+    with pytest.raises(Refused, match=r"card\.issuer_session"):
         card.set_initial_pin(Role.SIGN, "1234")
     with pytest.raises(SecurityNotSatisfied):
         card.generate_key(Role.SIGN)
@@ -437,7 +440,7 @@ def test_only_the_issuer_makes_a_card(chip: VirtualCard) -> None:
     with pytest.raises(SecurityNotSatisfied):
         card.finalize()
     with pytest.raises(Refused, match=r"card\.issuer_session"):
-        card.replace_issuer_key(OWN_KEY)
+        card.replace_issuer_key(OWN_KEYS)
 
 
 def test_an_activated_card_wants_the_issuer_again_and_keeps_the_pin_from_him(
@@ -453,8 +456,8 @@ def test_an_activated_card_wants_the_issuer_again_and_keeps_the_pin_from_him(
         with pytest.raises(SecurityNotSatisfied):
             act()
     with pytest.raises(IssuerKeyRefused):
-        card.authenticate_issuer(FACTORY_KEY)
-    card.authenticate_issuer(OWN_KEY)
+        card.authenticate_issuer(FACTORY_KEYS)
+    card.authenticate_issuer(OWN_KEYS)
     with pytest.raises(SecurityNotSatisfied):
         card.set_initial_pin(Role.SIGN, "1234")
     card.create_application(Role.SIGN)
@@ -465,7 +468,7 @@ def test_an_activated_card_wants_the_issuer_again_and_keeps_the_pin_from_him(
 
 def test_an_unfinished_card_is_not_activated(chip: VirtualCard) -> None:
     card = HpkiCard(EmbeddedTransport(chip), LAYOUT)
-    card.authenticate_issuer(FACTORY_KEY)
+    card.authenticate_issuer(FACTORY_KEYS)
     with pytest.raises(ConditionsNotSatisfied):
         card.finalize()
     card.create_application(Role.SIGN)
@@ -476,13 +479,22 @@ def test_an_unfinished_card_is_not_activated(chip: VirtualCard) -> None:
         card.finalize()
 
 
-def test_the_issuer_key_is_blocked_after_ten_wrong_tries(chip: VirtualCard) -> None:
+def test_the_issuer_keys_are_blocked_after_ten_wrong_tries(
+    chip: VirtualCard, tmp_path: Path
+) -> None:
+    def try_wrong(left: int) -> None:
+        assert transmit(chip, "8050000008" + "00" * 9).endswith("9000")
+        assert transmit(chip, "8482330010" + "00" * 16) == f"63C{left:X}"
+
     card = HpkiCard(EmbeddedTransport(chip), LAYOUT)
-    for _ in range(10):
-        with pytest.raises(IssuerKeyRefused):
-            card.authenticate_issuer(OWN_KEY)
+    for left in range(9, 0, -1):
+        try_wrong(left)
+    card.authenticate_issuer(FACTORY_KEYS)
+    for left in range(9, -1, -1):
+        try_wrong(left)
+    card = HpkiCard(EmbeddedTransport(VirtualCard.load(tmp_path / "card.json")), LAYOUT)
     with pytest.raises(IssuerKeyRefused) as blocked:
-        card.authenticate_issuer(FACTORY_KEY)
+        card.authenticate_issuer(FACTORY_KEYS)
     assert (blocked.value.sw, blocked.value.tries_left) == (0x6983, 0)
 
 
@@ -494,7 +506,7 @@ def test_a_cryptogram_serves_once(chip: VirtualCard) -> None:
             sent.append(apdu)
             return super().transmit(apdu)
 
-    HpkiCard(Recorder(chip), LAYOUT).authenticate_issuer(FACTORY_KEY)
+    HpkiCard(Recorder(chip), LAYOUT).authenticate_issuer(FACTORY_KEYS)
     assert chip.transmit(sent[-1]).hex() == "6985"
     chip.transmit(sent[-2])
     assert chip.transmit(sent[-1]).hex().startswith("63c")
@@ -502,11 +514,11 @@ def test_a_cryptogram_serves_once(chip: VirtualCard) -> None:
 
 def test_a_file_of_another_size_is_a_conflict(chip: VirtualCard) -> None:
     card = HpkiCard(EmbeddedTransport(chip), LAYOUT)
-    card.authenticate_issuer(FACTORY_KEY)
+    card.authenticate_issuer(FACTORY_KEYS)
     card.create_application(Role.SIGN)
     card.create_application(Role.SIGN)
     other = HpkiCard(EmbeddedTransport(chip), dataclasses.replace(LAYOUT, cd_capacity=800))
-    other.authenticate_issuer(FACTORY_KEY)
+    other.authenticate_issuer(FACTORY_KEYS)
     with pytest.raises(Conflict, match=r"card\.layout_conflict"):
         other.create_application(Role.SIGN)
 
@@ -536,7 +548,7 @@ def test_a_damaged_card_file_is_refused(card: HpkiCard, tmp_path: Path) -> None:
         "[]",
         "{}",
         "\x80",
-        json.dumps(record | {"version": 2}),
+        json.dumps(record | {"version": 1}),
         json.dumps(record | {"serial": "xy"}),
         json.dumps(record | {"activated": 1}),
         json.dumps(record | {"more": 1}),
@@ -567,12 +579,10 @@ def test_a_change_that_cannot_be_written_did_not_happen(
     assert card.pin_tries_left(Role.SIGN) == 15
 
 
-@pytest.mark.parametrize(
-    ("serial", "key"), [("xyz", FACTORY_KEY), ("0a", FACTORY_KEY), (SERIAL, b"short")]
-)
-def test_a_card_needs_a_serial_and_a_key(tmp_path: Path, serial: str, key: bytes) -> None:
+@pytest.mark.parametrize("serial", ["xyz", "0a", "00" * 17])
+def test_a_card_needs_a_serial(tmp_path: Path, serial: str) -> None:
     with pytest.raises(InvalidInput):
-        VirtualCard.create(tmp_path / "new.json", serial, key)
+        VirtualCard.create(tmp_path / "new.json", serial, FACTORY_KEYS)
 
 
 @pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.soak)])
@@ -638,7 +648,7 @@ def test_the_check_finds_a_card_without_user_consent(tmp_path: Path) -> None:
 
 def test_the_check_finds_an_unactivated_card(chip: VirtualCard) -> None:
     card = HpkiCard(EmbeddedTransport(chip), LAYOUT)
-    card.authenticate_issuer(FACTORY_KEY)
+    card.authenticate_issuer(FACTORY_KEYS)
     card.create_application(Role.SIGN)
     results = checked(chip, {Role.SIGN: CardCertificates(b"0", {})})
     assert {"card.activated", "sign.certificates"} <= set(failed_steps(results))
@@ -725,7 +735,12 @@ def test_wrong_things_get_their_status_words(card: HpkiCard, chip: VirtualCard) 
         "002241B60481020018": "6A88",
         "0022F3B600": "6A86",
         "00478000 06 B60481020017 00": "6982",
-        "0082000010" + "00" * 16: "6985",
+        "8482330010" + "00" * 16: "6985",
+        "8482010010" + "00" * 16: "6A86",
+        "8050000007" + "00" * 7: "6700",
+        "8050050008" + "00" * 8: "6A88",
+        "8050000108" + "00" * 8: "6A86",
+        "04A4040008" + "00" * 8: "6982",
         "00CA007700": "6A88",
         "002A9E9A0030": "6700",
     }.items():
@@ -762,15 +777,19 @@ def test_the_trace_of_a_whole_life_holds_no_secret(chip: VirtualCard) -> None:
     lines: list[str] = []
     personalize(TraceTransport(EmbeddedTransport(chip), lines.append))
     text = "\n".join(lines)
-    for secret in (*(pin.encode() for pin in PINS.values()), FACTORY_KEY, OWN_KEY):
+    keys = dataclasses.astuple(FACTORY_KEYS) + dataclasses.astuple(OWN_KEYS)
+    for secret in (*(pin.encode() for pin in PINS.values()), *keys):
         assert secret.hex().upper() not in text
-    for head in ("> 00200096[", "> 00240196[", "> 00820000[17 bytes]", "> 80D80200["):
+        assert secret.decode("latin-1") not in text
+    for head in ("> 04200096[", "> 04240196[", "> 84823300[17 bytes]", "> 84D80181["):
         assert head in text
 
 
 def test_challenges_come_from_the_injected_entropy(tmp_path: Path) -> None:
     chip = new_card(tmp_path, entropy=lambda size: bytes([0x5A]) * size)
-    assert transmit(chip, "0084000010") == "5A" * 16 + "9000"
+    answer = transmit(chip, "8050000008" + "00" * 9)
+    assert answer.startswith("0000" + SERIAL.upper() + "010360" + "5A" * 8)
+    assert len(answer) == 2 * (29 + 2)
 
 
 def test_a_closed_connection_has_no_card(chip: VirtualCard) -> None:
@@ -796,9 +815,9 @@ def test_a_foreign_card_is_not_identified() -> None:
 
 
 HEADERS = st.tuples(
-    st.sampled_from([0x00, 0x10, 0x80, 0x90, 0x0C, 0xFF]),
+    st.sampled_from([0x00, 0x04, 0x10, 0x80, 0x84, 0x90, 0x0C, 0xFF]),
     st.sampled_from(
-        [0xA4, 0xB0, 0xD6, 0xE0, 0x44, 0xCA, 0x84, 0x82, 0xD8, 0x20, 0x24, 0x08, 0x22, 0x47, 0x2A]
+        [0xA4, 0xB0, 0xD6, 0xE0, 0x44, 0xCA, 0x50, 0x82, 0xD8, 0x20, 0x24, 0x08, 0x22, 0x47, 0x2A]
         + [0xC0, 0x00]
     ),
     st.sampled_from([0x00, 0x01, 0x02, 0x04, 0x08, 0x09, 0x41, 0x80, 0x81, 0x93, 0x9E, 0xFF]),
@@ -831,10 +850,10 @@ def test_any_byte_string_gets_a_status_word(
     chip = new_card(path)
     if finished:
         personalize(EmbeddedTransport(chip))
-    key = OWN_KEY if finished else FACTORY_KEY
+    keys = OWN_KEYS if finished else FACTORY_KEYS
     card = HpkiCard(EmbeddedTransport(chip), LAYOUT)
     if as_issuer:
-        card.authenticate_issuer(key)
+        card.authenticate_issuer(keys)
     for apdu in apdus:
         answer = chip.transmit(apdu)
         assert len(answer) >= 2

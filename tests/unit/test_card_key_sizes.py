@@ -18,6 +18,7 @@ from card_personalization.card import CardCertificates
 from card_personalization.hpki_card import HpkiCard
 from card_personalization.layout import Layout, Role, default_layout
 from card_personalization.profiles import HpkiProfile
+from card_personalization.scp03 import StaticKeys
 from card_personalization.transport import EmbeddedTransport
 from card_personalization.verify import check_card
 from card_personalization.virtual_card import VirtualCard
@@ -25,7 +26,7 @@ from pki.errors import InvalidInput, Refused
 
 BITS = {Role.SIGN: 3072, Role.AUTH: 4096}
 PINS = {Role.SIGN: "12345678", Role.AUTH: "23456789"}
-ISSUER_KEY = bytes(range(16))
+ISSUER_KEYS = StaticKeys(bytes(range(16)), bytes(16), bytes(16))
 NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Dr Demo")])
 
 
@@ -55,7 +56,7 @@ def layout_for(bits: dict[Role, int]) -> Layout:
 
 
 def new_card(path: Path) -> VirtualCard:
-    return VirtualCard.create(path, "0a1b2c3d", ISSUER_KEY, make_key=rsa_key)
+    return VirtualCard.create(path, "0a1b2c3d", ISSUER_KEYS, make_key=rsa_key)
 
 
 def certificate(request: x509.CertificateSigningRequest) -> bytes:
@@ -71,7 +72,7 @@ def test_a_card_with_long_keys(tmp_path: Path, transport: type[EmbeddedTransport
     chip, layout = new_card(tmp_path / "card.json"), layout_for(BITS)
     card = HpkiCard(transport(chip), layout)
     assert card.channel.extended is (transport is EmbeddedTransport)
-    card.authenticate_issuer(ISSUER_KEY)
+    card.authenticate_issuer(ISSUER_KEYS)
     expected = {}
     for role, bits in BITS.items():
         card.create_application(role)
@@ -85,7 +86,7 @@ def test_a_card_with_long_keys(tmp_path: Path, transport: type[EmbeddedTransport
         card.write_certificates(role, holder, [("HPKI CA CERTIFICATE", holder)])
         expected[role] = CardCertificates(holder, {"HPKI CA CERTIFICATE": holder})
     card.finalize()
-    station = HpkiProfile(layout).card(transport(chip), lambda *_: ISSUER_KEY)
+    station = HpkiProfile(layout).card(transport(chip), lambda *_: bytes(16))
     pins = {role.value: pin for role, pin in PINS.items()}
     results = check_card(station, expected, pins, os.urandom(32))
     assert [one for one in results if not one.ok] == []
@@ -115,7 +116,7 @@ def test_sizes_are_those_of_the_layout() -> None:
 def test_a_certificate_too_long_for_the_card_is_refused(tmp_path: Path) -> None:
     layout = default_layout()
     card = HpkiCard(EmbeddedTransport(new_card(tmp_path / "card.json")), layout)
-    card.authenticate_issuer(ISSUER_KEY)
+    card.authenticate_issuer(ISSUER_KEYS)
     card.create_application(Role.SIGN)
     with pytest.raises(InvalidInput) as refusal:
         card.write_certificates(Role.SIGN, bytes(layout.certificate_capacity + 1), [])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 from hypothesis import given
 from hypothesis import strategies as st
 
-from card_personalization.hpki_issuing import ISSUER_KEY, TRANSPORT_KEY
+from card_personalization.hpki_issuing import ISSUER_KEY, TRANSPORT_KEY, issuer_keys
 from keys.diversify import card_key
 from pki.errors import InvalidInput
 
@@ -29,6 +31,18 @@ def test_a_known_answer() -> None:
     assert card_key(MASTER, ISSUER_KEY, SERIAL).hex() == "e096fa156cd073e2a35bfae148c75dee"
     assert card_key(MASTER, TRANSPORT_KEY, SERIAL).hex() == "9423cf98062320f7b3b8d090b71a4d96"
     assert card_key(MASTER[:16], ISSUER_KEY, SERIAL).hex() == "0c43640ed38ab338db2bd8fee6e3ca2e"
+
+
+def test_the_three_keys_of_a_card() -> None:
+    """Frozen, as above."""
+    found = issuer_keys(partial(card_key, MASTER), ISSUER_KEY, SERIAL)
+    assert (found.enc.hex(), found.mac.hex(), found.dek.hex()) == (
+        "7a203bf42aadb5309cf5d85b8954e15c",
+        "3db8296da9dbf6308f664aa32819b3b3",
+        "50144a4f7f27aa4daa0385954948de4f",
+    )
+    for key, name in ((found.enc, "ENC"), (found.mac, "MAC"), (found.dek, "DEK")):
+        assert key == by_definition(MASTER, f"hpki card issuer {name}", SERIAL)
 
 
 @given(
