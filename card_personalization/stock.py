@@ -15,8 +15,9 @@ from card_personalization.hpki_issuing import TRANSPORT_KEY, issuer_keys
 from card_personalization.profiles import HPKI
 from card_personalization.records import Card, CardState
 from card_personalization.transport import EmbeddedTransport, Transport
-from card_personalization.virtual_card import KeyMaker, VirtualCard, make_rsa_key
+from card_personalization.virtual_card import KeyMaker, VirtualCard
 from keys.diversify import card_key
+from keys.files import make_private_key
 from pki.errors import Conflict, Refused
 from pki.serials import Entropy
 from policies.roles import Role
@@ -36,7 +37,7 @@ class Stock:
     kind: SiteKind
     folder: Path
     master: Callable[[], bytes]
-    make_key: KeyMaker = make_rsa_key
+    make_key: KeyMaker = make_private_key
 
     def make_virtual(self, actor: str, profile: str = HPKI) -> str:
         """Make a blank virtual card, take it into stock and return its chip serial."""

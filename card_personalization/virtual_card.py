@@ -13,17 +13,18 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from card_personalization.scp03 import StaticKeys
 from card_personalization.virtual import file_commands, secure_messaging, security_commands
+from card_personalization.virtual.chip_file import creating
 from card_personalization.virtual.door import Commands, Door
 from card_personalization.virtual.memory import Chip, read_chip, write_chip
 from card_personalization.virtual.session import Answer, Command, Session, Status
-from pki.errors import Conflict, InvalidInput, Unavailable
+from keys.backend import KeySpec, PrivateKey
+from keys.files import make_private_key
+from pki.errors import InvalidInput
 
 Entropy = Callable[[int], bytes]
-KeyMaker = Callable[[int], rsa.RSAPrivateKey]
+KeyMaker = Callable[[KeySpec], PrivateKey]
 
 # T=1, historical bytes: compact-TLV 73 (selection by name, partial name, path, FID, SFI; command
 # chaining and extended length), 5x "HPKI"
@@ -55,15 +56,10 @@ def _make_atr() -> bytes:
     return b"\x3b" + body + bytes([check])
 
 
-def make_rsa_key(key_bits: int) -> rsa.RSAPrivateKey:
-    """Fresh RSA key with exponent 65537 from OpenSSL's own randomness."""
-    return rsa.generate_private_key(public_exponent=65_537, key_size=key_bits)
-
-
 class VirtualCard(Door[Session]):
     """One card; every change is on disk before the answer leaves, or did not happen (SW 6581).
 
-    ``entropy(n)`` gives n random bytes (challenges), ``make_key(bits)`` makes the card's keys.
+    ``entropy(n)`` gives n random bytes (challenges), ``make_key(spec)`` makes the card's keys.
     Not for two processes at a time, as a chip is not.
     """
 
@@ -74,7 +70,7 @@ class VirtualCard(Door[Session]):
         path: Path,
         chip: Chip,
         entropy: Entropy = os.urandom,
-        make_key: KeyMaker = make_rsa_key,
+        make_key: KeyMaker = make_private_key,
     ) -> None:
         self._path = path
         self._entropy = entropy
@@ -90,7 +86,7 @@ class VirtualCard(Door[Session]):
         issuer_keys: StaticKeys,
         *,
         entropy: Entropy = os.urandom,
-        make_key: KeyMaker = make_rsa_key,
+        make_key: KeyMaker = make_private_key,
     ) -> VirtualCard:
         """Blank card in a new file; ``chip_serial`` hexadecimal, of 4 to 16 bytes.
 
@@ -102,18 +98,14 @@ class VirtualCard(Door[Session]):
             raise InvalidInput("card.virtual.serial", "the chip serial is not hex") from error
         if not 4 <= len(serial) <= 16:
             raise InvalidInput("card.virtual.new", "a chip serial has 4 to 16 bytes")
-        if path.exists():
-            raise Conflict("card.virtual.exists", f"the card file {path} exists")
         chip = Chip(serial, issuer_keys.enc, issuer_keys.mac, issuer_keys.dek)
-        try:
+        with creating(path):
             write_chip(path, chip)
-        except OSError as error:
-            raise Unavailable("card.virtual.unwritable", f"{path}: {error}") from error
         return cls(path, chip, entropy, make_key)
 
     @classmethod
     def load(
-        cls, path: Path, *, entropy: Entropy = os.urandom, make_key: KeyMaker = make_rsa_key
+        cls, path: Path, *, entropy: Entropy = os.urandom, make_key: KeyMaker = make_private_key
     ) -> VirtualCard:
         """Card in a file; NotFound, Unavailable, or InvalidInput if the file is damaged."""
         return cls(path, read_chip(path), entropy, make_key)

@@ -24,7 +24,7 @@ class Door(Generic[SessionT]):
     """
 
     unasked: ClassVar[bool] = False
-    """Whether an answer comes to SELECT without Le, as from many cards."""
+    """Whether an answer comes to a command without Le, as from many cards."""
 
     def __init__(self, commands: Commands[SessionT], start: Callable[[], SessionT]) -> None:
         self._commands = commands
@@ -64,6 +64,8 @@ class Door(Generic[SessionT]):
         if chained is None:
             return b"\x90\x00"
         command = chained
+        if command.le is None and self.unasked:
+            command = replace(command, le=256)
         if (command.cla, command.ins) == (0x00, 0xC0):
             return self._reply(*_get_response(command, rest), command.le)
         try:
@@ -71,9 +73,7 @@ class Door(Generic[SessionT]):
         except Status as status:
             data, sw = b"", status.sw
         if command.le is None and (command.cla, command.ins) == (0x00, 0xA4):
-            if not self.unasked:
-                return self._reply(b"", sw, None)
-            return self._reply(data, sw, 256)
+            data = b""  # nobody asked for the FCI
         return self._reply(data, sw, command.le)
 
     def _gather(self, header: bytes, command: Command) -> Command | None:

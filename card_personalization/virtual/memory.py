@@ -1,22 +1,15 @@
-"""Memory of the virtual card: files, keys and counters, and the one JSON file they live in.
-
-**The JSON file is the chip.** It holds the private keys (PKCS#8), the PINs and the issuer keys as a
-chip's memory does, unencrypted; who reads it has the card. It is for training and tests only.
-"""
+"""Memory of the virtual card: files, keys and counters."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import tempfile
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from card_personalization.scp03 import StaticKeys
-from pki.errors import InvalidInput, NotFound, Unavailable
+from card_personalization.virtual.chip_file import from_record, read_file, write_file
 
+FORMAT, VERSION = "hpki-virtual-card", 2
 ALWAYS, ISSUER = 0x00, 0x20  # security condition bytes, ISO/IEC 7816-4 9.3.3.1
 MAX_APPLICATIONS = 4
 MAX_FILES = 32  # per application
@@ -124,12 +117,8 @@ class Chip:
 
 
 def write_chip(path: Path, chip: Chip) -> None:
-    """Replace the card file as a whole: temporary file, fsync, rename; mode 0600; OSError.
-
-    The folder is not synced: after a power cut of the machine the chip may be one command back,
-    never torn.
-    """
-    record = {"format": "hpki-virtual-card", "version": 2, **vars(chip)}
+    """Replace the card file as a whole; OSError."""
+    record = {"format": FORMAT, "version": VERSION, **vars(chip)}
     record["directories"] = [
         {
             "aid": df.aid,
@@ -137,41 +126,20 @@ def write_chip(path: Path, chip: Chip) -> None:
         }
         for df in chip.directories
     ]
-    text = json.dumps(record, default=bytes.hex)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+    write_file(path, record)
 
 
 def read_chip(path: Path) -> Chip:
     """Chip in a card file; NotFound, Unavailable, or InvalidInput if the file is damaged."""
-    try:
-        text = path.read_text(encoding="ascii")
-    except FileNotFoundError as error:
-        raise NotFound("card.virtual.missing", f"there is no card file {path}") from error
-    except OSError as error:
-        raise Unavailable("card.virtual.unreadable", f"{path}: {error}") from error
-    except ValueError as error:
-        raise InvalidInput("card.virtual.damaged", f"{path} is no card file") from error
-    try:
-        record = json.loads(text)
-        if (record.pop("format"), record.pop("version")) != ("hpki-virtual-card", 2):
-            raise ValueError("another format")
-        directories = tuple(_directory(entry) for entry in record.pop("directories"))
-        if not directories or directories[0].aid:
-            raise ValueError("the MF is missing")
-        chip: Chip = _build(Chip, {**record, "directories": ""})
-        return replace(chip, directories=directories)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InvalidInput("card.virtual.damaged", f"{path} is no card file: {error!r}") from error
+    return read_file(path, FORMAT, VERSION, _chip)
+
+
+def _chip(record: dict[str, Any]) -> Chip:
+    directories = tuple(_directory(entry) for entry in record.pop("directories"))
+    if not directories or directories[0].aid:
+        raise ValueError("the MF is missing")
+    chip: Chip = from_record(Chip, {**record, "directories": ""})
+    return replace(chip, directories=directories)
 
 
 def _kind(file: File) -> str:
@@ -179,19 +147,5 @@ def _kind(file: File) -> str:
 
 
 def _directory(entry: dict[str, Any]) -> Directory:
-    files = tuple(_build(_KINDS[item.pop("kind")], item) for item in entry["files"])
+    files = tuple(from_record(_KINDS[item.pop("kind")], item) for item in entry["files"])
     return Directory(bytes.fromhex(entry["aid"]), files)
-
-
-def _build(kind: Any, record: dict[str, Any]) -> Any:
-    """Dataclass from its JSON form; every field must be there and of its type."""
-    if set(record) != {item.name for item in fields(kind)}:
-        raise ValueError(f"fields of {kind.__name__}")
-    values = {}
-    for item in fields(kind):
-        value = record[item.name]
-        wanted = {"int": int, "bool": bool}.get(str(item.type), str)
-        if type(value) is not wanted:
-            raise ValueError(f"{kind.__name__}.{item.name}")
-        values[item.name] = bytes.fromhex(str(value)) if item.type == "bytes" else value
-    return kind(**values)

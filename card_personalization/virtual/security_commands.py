@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 from card_personalization import scp03, tlv
 from card_personalization.virtual.memory import PIN_SIZE, KeyFile, PinFile
 from card_personalization.virtual.session import DONE, Answer, Command, Session, Status
+from keys.backend import KeySpec
 from pki.errors import InvalidInput
 
 
@@ -161,7 +162,7 @@ def generate_key_pair(session: Session, command: Command) -> Answer:
         raise Status(0x6A80) from error
     file = _key_file(session, tlv.find(objects, 0xB6, 0x81))
     if command.p1 == 0x80:
-        key = session.make_key(file.key_bits)
+        key = cast(rsa.RSAPrivateKey, session.make_key(KeySpec(f"RSA-{file.key_bits}")))
         private_key_der = key.private_bytes(
             serialization.Encoding.DER,
             serialization.PrivateFormat.PKCS8,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from card_personalization import scp03
 from card_personalization.virtual.memory import Chip, File
+from keys.backend import KeySpec, PrivateKey
 
 MF = 0x3F00
 
@@ -47,7 +46,7 @@ class Session:
     chip: Chip
     write: Callable[[Chip], None]
     entropy: Callable[[int], bytes]
-    make_key: Callable[[int], rsa.RSAPrivateKey]
+    make_key: Callable[[KeySpec], PrivateKey]
     aid: bytes = b""
     fid: int | None = None
     key_fid: int | None = None

@@ -13,11 +13,10 @@ import typer
 from cli import options
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
     from card_personalization.card import CardProfile
     from card_personalization.station import Report
     from card_personalization.virtual_card import KeyMaker
+    from keys.backend import KeySpec, PrivateKey
 
 app = typer.Typer(help="Cards and the personalization station.")
 
@@ -230,11 +229,11 @@ def virtual(
 
 
 def _slow_key(seconds: float) -> KeyMaker:
-    from card_personalization.virtual_card import make_rsa_key
+    from keys.files import make_private_key
 
-    def make(bits: int) -> rsa.RSAPrivateKey:
+    def make(spec: KeySpec) -> PrivateKey:
         time.sleep(seconds)
-        return make_rsa_key(bits)
+        return make_private_key(spec)
 
     return make
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import audit.records  # noqa: F401
 import ca.records  # noqa: F401
@@ -34,7 +34,6 @@ from ca.revocation import Revocations
 from card_personalization.profiles import HPKI, card_profile
 from card_personalization.station import Station
 from card_personalization.stock import Stock
-from card_personalization.virtual_card import make_rsa_key
 from crl.archive import Archive
 from crl.lists import Lists
 from crl.publication import Publication
@@ -131,9 +130,9 @@ def p256() -> ec.EllipticCurvePrivateKey:
 
 
 @cache
-def made_card_key(bits: int, number: int) -> rsa.RSAPrivateKey:
+def made_card_key(spec: KeySpec, number: int) -> PrivateKey:
     """One of this process's keys for cards: a store holds none of another."""
-    return make_rsa_key(bits)
+    return make_private_key(spec)
 
 
 @dataclass
@@ -221,7 +220,7 @@ class Centre:
             self.kind,
             self.folder / "virtual_cards",
             lambda: CARD_MASTER,
-            lambda bits: made_card_key(bits, next(self.card_key_numbers)),
+            lambda spec: made_card_key(spec, next(self.card_key_numbers)),
         )
         self.station = Station(
             self.store,

@@ -67,7 +67,7 @@ def rsa_key(number: int) -> rsa.RSAPrivateKey:
 def key_maker() -> KeyMaker:
     """Keys made once for all tests; a card never gets the same one twice."""
     numbers = itertools.count()
-    return lambda bits: rsa_key(next(numbers))
+    return lambda _: rsa_key(next(numbers))
 
 
 @cache

@@ -22,6 +22,7 @@ from card_personalization.scp03 import StaticKeys
 from card_personalization.transport import EmbeddedTransport
 from card_personalization.verify import check_card
 from card_personalization.virtual_card import VirtualCard
+from keys.backend import KeySpec
 from pki.errors import InvalidInput, Refused
 
 BITS = {Role.SIGN: 3072, Role.AUTH: 4096}
@@ -34,6 +35,10 @@ NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Dr Demo")])
 def rsa_key(bits: int) -> rsa.RSAPrivateKey:
     """A key made once for all tests, since long ones take their time."""
     return rsa.generate_private_key(65_537, bits)
+
+
+def key_for(spec: KeySpec) -> rsa.RSAPrivateKey:
+    return rsa_key(spec.rsa_bits or 0)
 
 
 class ShortCard(EmbeddedTransport):
@@ -56,7 +61,7 @@ def layout_for(bits: dict[Role, int]) -> Layout:
 
 
 def new_card(path: Path) -> VirtualCard:
-    return VirtualCard.create(path, "0a1b2c3d", ISSUER_KEYS, make_key=rsa_key)
+    return VirtualCard.create(path, "0a1b2c3d", ISSUER_KEYS, make_key=key_for)
 
 
 def certificate(request: x509.CertificateSigningRequest) -> bytes:
