@@ -49,7 +49,7 @@ packages-core:
 packages-dev:
 	@tools/system-packages openssl gnutls-bin curl nginx default-jdk-headless postgresql fontconfig fonts-noto-cjk \
 		libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 \
-		gcc python3-dev libpcsclite-dev pcscd vsmartcard-vpcd opensc opensc-pkcs11
+		gcc python3-dev libpcsclite-dev pcscd vsmartcard-vpcd opensc opensc-pkcs11 yubico-piv-tool
 
 # A Python from 3.11 on that can make virtual environments; Debian's own is installed when there is none.
 .venv/bin/python:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from cryptography import x509
 
 from card_personalization import tlv
+from card_personalization.apdu import IssuerKeyRefused
 from card_personalization.card import (
     CardCertificates,
     CardIdentity,
@@ -153,6 +154,7 @@ class HpkiIssuing:
             yield "generate_locked", lambda: refused(lambda: self.card.generate_key(role))
         else:
             yield "activated", self._activated
+            yield "transport_keys", self._no_transport_keys
 
     def _same_key(self, role: Role) -> str:
         certificate = x509.load_der_x509_certificate(self.card.read_certificates(role).holder_der)
@@ -166,6 +168,16 @@ class HpkiIssuing:
             raise Mismatch(f"the card is {identity.state}")
         return f"chip {identity.chip_serial}"
 
+    def _no_transport_keys(self) -> str:
+        """Wrong keys show before the card counts a try."""
+        try:
+            self.card.authenticate_issuer(self._keys(TRANSPORT_KEY))
+        except IssuerKeyRefused:
+            return "refused"
+        finally:
+            self.card.reset()
+        raise Mismatch("the card still has its transport keys")
+
     def _create(self, role: Role) -> None:
         self.card.pin_tries_left(role)  # selects the application and ends the PIN session
         parameters = (
@@ -177,4 +189,6 @@ class HpkiIssuing:
         self.card.channel.send(0x00, 0xE0, 0, 0, tlv.encode(0x62, *parameters))
 
     def _keys(self, label: str) -> StaticKeys:
+        if label == TRANSPORT_KEY and self.card.layout.factory is not None:
+            return self.card.layout.factory
         return issuer_keys(self._secret, label, self.card.identify().chip_serial)

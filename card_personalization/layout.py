@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from card_personalization.scp03 import StaticKeys
 from card_personalization.sourced import read_sourced, shipped
 from pki.errors import InvalidInput, Refused
 
@@ -86,7 +87,10 @@ class CaSlot:
 
 @dataclass(frozen=True)
 class Layout:
-    """One card profile; capacities in bytes, ``key_sizes`` the RSA moduli in bits it can make."""
+    """One card profile; capacities in bytes, ``key_sizes`` the RSA moduli in bits it can make.
+
+    ``factory``: issuer keys of blank cards, None where they are derived for each card.
+    """
 
     path_form: PathForm
     ef_dir: bool
@@ -104,6 +108,7 @@ class Layout:
     holder_label: str
     files: Mapping[str, FileLayout]
     ca_slots: tuple[CaSlot, ...]
+    factory: StaticKeys | None
 
     def with_key_bits(self, role: Role, key_bits: int) -> Layout:
         """Return the layout with another key in one application; raises ``Refused``."""
@@ -127,6 +132,8 @@ def load_layout(text: str, changes: str = "") -> Layout:
     values = read_sourced(text, changes)
     try:
         return _layout(values)
+    except InvalidInput:
+        raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInput("card.layout", f"the card layout cannot be read: {error!r}") from error
 
@@ -154,7 +161,21 @@ def _layout(values: dict[str, Any]) -> Layout:
             CaSlot(slot["label"], bytes.fromhex(slot["certificate_id"]), _file(slot["file"]))
             for slot in values["ca"].values()
         ),
+        factory=_factory(values["factory"]),
     )
+
+
+def _factory(values: Mapping[str, str]) -> StaticKeys | None:
+    """Keys of every blank card; None where each has its own. The error tells none of them."""
+    if not any(values.values()):
+        return None
+    try:
+        return StaticKeys(*(bytes.fromhex(values[name]) for name in ("enc", "mac", "dek")))
+    except (ValueError, InvalidInput):
+        raise InvalidInput(
+            "card.layout",
+            "factory: enc, mac and dek are keys of 16, 24 or 32 octets in hexadecimal, all alike",
+        ) from None
 
 
 def _application(entry: dict[str, Any], key_bits: int) -> ApplicationLayout:

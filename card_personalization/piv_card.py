@@ -13,6 +13,7 @@ import hmac
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from uuid import UUID
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -76,10 +77,8 @@ class PivCard(PivReader):
 
     def mark(self, number: bytes) -> CardIdentity:
         """Write a CHUID whose GUID is the number, as a version 4 UUID, with the factory's key."""
-        guid = bytearray(number)
-        guid[6], guid[8] = guid[6] & 0x0F | 0x40, guid[8] & 0x3F | 0x80
         self._authenticate_with(self.layout.factory.management_key)
-        self.write_chuid(bytes(guid))
+        self.write_chuid(UUID(bytes=number, version=4).bytes)
         return self.identify()
 
     def write_chuid(self, guid: bytes) -> None:

@@ -32,6 +32,13 @@ def run_on(tx: Transaction, order_id: str, chip_serial: str) -> Run | None:
             f"what was issued on the card {chip_serial} is revoked",
             "Destroy it; an approver sends the file back for another attempt: `hpki ra send-back`.",
         )
+    run = records.open_run(tx, order_id)
+    if run is not None and run.chip_serial != chip_serial:
+        raise Conflict(
+            "card.run.other",
+            f"the order {order_id} was begun on the card {run.chip_serial}",
+            "Insert that card; it is taken up where it stopped.",
+        )
     carriers = [one.chip_serial for one in ca_records.carriers_of_order(tx, order_id)]
     if any(one != chip_serial for one in carriers):
         raise Conflict(
@@ -39,13 +46,6 @@ def run_on(tx: Transaction, order_id: str, chip_serial: str) -> Run | None:
             f"something was issued for the order {order_id} on the card {carriers[0]}",
             "If that card is scrapped, an approver sends the file back for another attempt: "
             "`hpki ra send-back`.",
-        )
-    run = records.open_run(tx, order_id)
-    if run is not None and run.chip_serial != chip_serial:
-        raise Conflict(
-            "card.run.other",
-            f"the order {order_id} was begun on the card {run.chip_serial}",
-            "Insert that card; it is taken up where it stopped.",
         )
     return run
 

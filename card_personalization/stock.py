@@ -6,16 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 from audit.trail import Event, Trail
 from card_personalization import records
 from card_personalization.card import CardIdentity
 from card_personalization.card import CardState as ChipState
 from card_personalization.hpki_issuing import TRANSPORT_KEY, issuer_keys
-from card_personalization.profiles import HPKI
+from card_personalization.profiles import HPKI, PIV, card_profile
 from card_personalization.records import Card, CardState
-from card_personalization.transport import EmbeddedTransport, Transport
+from card_personalization.transport import Chip, EmbeddedTransport, Transport
+from card_personalization.virtual import piv_memory
+from card_personalization.virtual.chip_file import file_format
 from card_personalization.virtual_card import KeyMaker, VirtualCard
+from card_personalization.virtual_piv import VirtualPiv
 from keys.diversify import card_key
 from keys.files import make_private_key
 from pki.errors import Conflict, Refused
@@ -25,6 +29,7 @@ from policies.site import SiteKind
 from store.database import Store, Transaction
 
 _CHIP_SERIAL_OCTETS = 8
+_GUID_OCTETS = 16
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,17 @@ class Stock:
 
     def make_virtual(self, actor: str, profile: str = HPKI) -> str:
         """Make a blank virtual card, take it into stock and return its chip serial."""
-        chip_serial = self.entropy(_CHIP_SERIAL_OCTETS).hex()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.write_virtual(self._path(chip_serial), chip_serial)
+        if profile == PIV:
+            guid = UUID(bytes=self.entropy(_GUID_OCTETS), version=4)
+            chip_serial = guid.hex
+            self.write_virtual_piv(self._path(chip_serial), extensions=True)
+            kind = card_profile(PIV)
+            secret = partial(card_key, self.master())
+            kind.card(self.insert_virtual(chip_serial), secret).mark(guid.bytes)
+        else:
+            chip_serial = self.entropy(_CHIP_SERIAL_OCTETS).hex()
+            self.write_virtual(self._path(chip_serial), chip_serial)
         with self.store.begin() as tx:
             self.take_in(tx, chip_serial, actor, profile)
         return chip_serial
@@ -54,11 +67,15 @@ class Stock:
         It is not in stock. ``chip_serial`` in hexadecimal, random by default. ``Refused`` on a
         production site, ``Conflict`` if the file exists.
         """
-        if self.kind is SiteKind.PRODUCTION:
-            raise Refused("card.virtual.production", "a production site has no virtual cards")
+        self._refuse_in_production()
         serial = chip_serial or self.entropy(_CHIP_SERIAL_OCTETS).hex()
         keys = issuer_keys(partial(card_key, self.master()), TRANSPORT_KEY, serial)
         VirtualCard.create(path, serial, keys)
+
+    def write_virtual_piv(self, path: Path, *, extensions: bool) -> None:
+        """Write a virtual PIV card as from the factory into a new file; errors as above."""
+        self._refuse_in_production()
+        VirtualPiv.create(path, extensions=extensions)
 
     def take_in(self, tx: Transaction, chip_serial: str, actor: str, profile: str = HPKI) -> None:
         """Enter a blank card; raises ``Conflict`` for one that was entered before."""
@@ -97,7 +114,7 @@ class Stock:
 
     def insert_virtual(self, chip_serial: str) -> Transport:
         """Return a connection to a virtual card, as a reader would give one."""
-        return EmbeddedTransport(VirtualCard.load(self._path(chip_serial), make_key=self.make_key))
+        return EmbeddedTransport(load_virtual(self._path(chip_serial), self.make_key))
 
     def reserve(self, order_id: str, profile: str = HPKI) -> Card | None:
         """Return the card already reserved for the order, else one from stock, else None."""
@@ -111,5 +128,16 @@ class Stock:
                 card.state, card.order_id = CardState.RESERVED, order_id
             return card
 
+    def _refuse_in_production(self) -> None:
+        if self.kind is SiteKind.PRODUCTION:
+            raise Refused("card.virtual.production", "a production site has no virtual cards")
+
     def _path(self, chip_serial: str) -> Path:
         return self.folder / f"{chip_serial}.json"
+
+
+def load_virtual(path: Path, make_key: KeyMaker = make_private_key) -> Chip:
+    """Return the virtual card in a file, of whatever kind; raises as ``VirtualCard.load``."""
+    if file_format(path) == piv_memory.FORMAT:
+        return VirtualPiv.load(path, make_key=make_key)
+    return VirtualCard.load(path, make_key=make_key)

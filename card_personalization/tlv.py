@@ -70,11 +70,6 @@ def parse_flat(data: bytes) -> tuple[Tlv, ...]:
     return tuple(found)
 
 
-def _constructed(found: Tlv) -> bool:
-    first = found.tag >> 8 * ((found.tag.bit_length() - 1) // 8)
-    return bool(first & _CONSTRUCTED and found.value)
-
-
 def find(objects: tuple[Tlv, ...], *tags: int) -> bytes | None:
     """Value of the first object reached by following ``tags`` inwards, or None."""
     value = None

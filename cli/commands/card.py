@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,13 @@ Layout = Annotated[
     Path | None,
     typer.Option(help="TOML with changes to the card's layout; see `hpki card layout`."),
 ]
+
+
+class Application(StrEnum):
+    """What a virtual card is."""
+
+    HPKI = "hpki"
+    PIV = "piv"
 
 
 @app.command()
@@ -192,6 +200,13 @@ def virtual(
     new: Annotated[
         bool, typer.Option("--new", help="Make the file: a blank card of this site.")
     ] = False,
+    application: Annotated[
+        Application | None,
+        typer.Option(help="What a new card is: hpki (by default) or piv, as from its factory."),
+    ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="A new PIV card without Yubico's extensions.")
+    ] = False,
     vpcd: Annotated[
         str, typer.Option(help="Where the virtual reader waits, HOST:PORT.")
     ] = "127.0.0.1:35963",
@@ -206,11 +221,15 @@ def virtual(
 
     Example: hpki card virtual card.json --new --chip-delay 2
     """
+    from card_personalization.stock import load_virtual
     from card_personalization.virtual.vpcd import dial, serve
-    from card_personalization.virtual_card import VirtualCard
     from cli.output import say
     from pki.errors import InvalidInput
 
+    if (application and not new) or (plain and application is not Application.PIV):
+        raise InvalidInput(
+            "cli.card.application", "--application goes with --new, --plain with a new PIV card"
+        )
     host, _, port = vpcd.rpartition(":")
     if not host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65_536:
         raise InvalidInput("cli.vpcd", f"{vpcd!r} is no HOST:PORT", "As in 127.0.0.1:35963.")
@@ -218,9 +237,11 @@ def virtual(
         signal.signal(number, signal.default_int_handler)
     try:
         with dial(host, int(port)) as connection:
-            if new:
+            if application is Application.PIV:
+                options.services().stock.write_virtual_piv(file, extensions=not plain)
+            elif new:
                 options.services().stock.write_virtual(file)
-            card = VirtualCard.load(file, make_key=_slow_key(chip_delay))
+            card = load_virtual(file, _slow_key(chip_delay))
             say(f"the card is in the reader at {vpcd}")
             serve(connection, card)
             say("the reader is gone")

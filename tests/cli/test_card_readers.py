@@ -6,12 +6,13 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from card_personalization.pcsc import PcscTransport
 from tests.cli.conftest import CEREMONY, PEOPLE, application_rows, bring_to_examination
 from tests.cli.terminal import HPKI, Terminal
 from tests.interop.virtual_reader import SLOTS, VirtualReader, until
@@ -116,3 +117,21 @@ def test_a_card_file_that_is_there_is_not_made_again(
     shell.refused("card.virtual.missing", 4, "card", "virtual", file, *where)
     file.write_text("{}")
     shell.refused("card.virtual.damaged", 2, "card", "virtual", file, *where)
+
+
+def test_a_piv_card_is_put_in_and_known_by_its_file(
+    virtual_reader: VirtualReader, tmp_path: Path
+) -> None:
+    shell = Terminal(tmp_path / "site", virtual_reader.environment)
+    shell.run("init", shell.site)
+    file = tmp_path / "piv.json"
+    for wrong in (("--application", "piv"), ("--new", "--plain")):
+        shell.refused("cli.card.application", 2, "card", "virtual", file, *wrong)
+    for options in (("--new", "--application", "piv", "--plain"), ()):
+        with (
+            card_put_in(shell, virtual_reader.port, file, *options),
+            closing(PcscTransport(SLOTS[0])) as transport,
+        ):
+            selected = transport.transmit(bytes.fromhex("00A4040005A00000030800"))
+            assert selected[-2:] == b"\x90\x00"
+            assert transport.transmit(bytes.fromhex("00FD000000")) == b"\x6d\x00"

@@ -187,6 +187,7 @@ def test_a_whole_card(centre: Centre) -> None:
     assert [check for check in report.checks if not check.ok] == []
     assert {check.step for check in report.checks} == {
         "card.activated",
+        "card.transport_keys",
         *(
             f"{role}.{step}"
             for role in ("sign", "auth")
@@ -302,6 +303,13 @@ def test_no_virtual_card_in_production(centre: Centre) -> None:
     centre.kind = SiteKind.PRODUCTION
     centre.__post_init__()
     refused(Refused, "card.virtual.production", lambda: blank_card(centre))
+    path = centre.folder / "piv.json"
+    refused(
+        Refused,
+        "card.virtual.production",
+        lambda: centre.stock.write_virtual_piv(path, extensions=True),
+    )
+    assert not path.exists()
     with centre.store.read() as tx:
         assert records.cards(tx) == []
 
@@ -431,7 +439,7 @@ def test_a_scrapped_card_gives_way_to_another_attempt_signed_by_two(centre: Cent
     scrapped = Request("C12_CARD_SCRAPPED", "CA", "STATION", "run journal")
     centre.desk.revoke(centre.desk.find(card), scrapped, people["shikko"], people["hakko"])
     again = batch_for(centre, order.id, batch_id="again")
-    refused(Conflict, "card.order.spent", lambda: personalize(centre, order.id, spare, again))
+    refused(Conflict, "card.run.other", lambda: personalize(centre, order.id, spare, again))
     assert untouched(centre, spare)
     centre.examination.send_back(REF, people["shonin"], "カード不良")
     centre.examination.examine(REF, people["uketsuke"], None, None, rest_ok=True)
@@ -557,6 +565,7 @@ def test_a_resumed_run_after_the_activation_compares_what_is_on_the_card(centre:
     assert [check for check in report.checks if not check.ok] == []
     assert {check.step for check in report.checks} == {
         "card.activated",
+        "card.transport_keys",
         *(
             f"{role}.{step}"
             for role in ("sign", "auth")

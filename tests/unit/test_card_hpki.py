@@ -175,7 +175,7 @@ def test_a_card_is_made_and_verified(
     expected = expected_certificates(card)
     results = checked(chip, expected, layout)
     assert [result for result in results if not result.ok] == []
-    assert len(results) == 17
+    assert len(results) == 18
     assert card.identify().chip_serial == SERIAL
 
 

@@ -91,7 +91,7 @@ def test_a_card_with_long_keys(tmp_path: Path, transport: type[EmbeddedTransport
         card.write_certificates(role, holder, [("HPKI CA CERTIFICATE", holder)])
         expected[role] = CardCertificates(holder, {"HPKI CA CERTIFICATE": holder})
     card.finalize()
-    station = HpkiProfile(layout).card(transport(chip), lambda *_: bytes(16))
+    station = HpkiProfile(layout).card(transport(chip), lambda *_: bytes(range(16)))
     pins = {role.value: pin for role, pin in PINS.items()}
     results = check_card(station, expected, pins, os.urandom(32))
     assert [one for one in results if not one.ok] == []
