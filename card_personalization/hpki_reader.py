@@ -7,6 +7,7 @@ Source: ISO/IEC 7816-4, -8, -15; JAHIS 24-002 annexes A to C.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -14,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from card_personalization import iso7816_15 as cia
 from card_personalization import tlv
 from card_personalization.apdu import (
-    END_OF_FILE,
     CardChannel,
     CardError,
     FileNotFound,
@@ -25,13 +25,9 @@ from card_personalization.apdu import (
 from card_personalization.card import CardCertificates, CardIdentity, CardState, Pin
 from card_personalization.card_key import CardPrivateKey
 from card_personalization.layout import MF, Layout, Role
+from card_personalization.transparent_file import read_transparent
 from card_personalization.transport import Transport
 from pki.errors import InvalidInput, Unavailable
-
-_PIECE = 1024  # bytes read by one command in extended length
-_MAX_FILE = 32_767
-_WRONG_OFFSET = 0x6B00
-
 
 _LIFE_CYCLE = {1: CardState.BLANK, 3: CardState.PERSONALIZING, 5: CardState.ACTIVATED}
 
@@ -100,15 +96,35 @@ class HpkiReader:
         """
         directory = self._directory(role)
         holder, authorities = b"", {}
-        for path in directory.certificates:
-            for entry in cia.decode_certificates(self._read(path)):
-                if entry.authority:
-                    authorities[entry.label] = self._read(entry.path, one_object=True)
-                elif entry.key_id == directory.key.key_id:
-                    holder = self._read(entry.path, one_object=True)
+        for entry in self._certificates(directory.certificates):
+            if entry.authority:
+                authorities[entry.label] = self._read(entry.path, one_object=True)
+            elif entry.key_id == directory.key.key_id:
+                holder = self._read(entry.path, one_object=True)
         if not holder:
             raise Unavailable("card.no_certificate", f"no certificate of the holder for {role}")
         return CardCertificates(holder, authorities)
+
+    def read_cia_info(self, role: Role) -> cia.CiaInfo:
+        """Label and serial number in EF.CIAInfo."""
+        self._select(role)
+        return cia.decode_cia_info(self._read_file("cia_info"))
+
+    def key_with_pin(self, role: Role) -> tuple[cia.PrivateKeyObject, cia.PasswordObject]:
+        """Entries of the key and of the PIN that guards it."""
+        directory = self._directory(role)
+        return directory.key, directory.pin
+
+    def certificate_objects(self, role: Role) -> tuple[cia.CertificateObject, ...]:
+        """Entries of EF.CD, also where those of key and PIN cannot be read."""
+        self._select(role)
+        objects = cia.decode_object_directory(self._read_file("od"))
+        return tuple(self._certificates(objects.certificates))
+
+    def read_certificate(self, role: Role, entry: cia.CertificateObject) -> bytes:
+        """Certificate that an entry of EF.CD leads to, DER."""
+        self._select(role)
+        return self._read(entry.path, one_object=True)
 
     def pin_tries_left(self, role: Role) -> int:
         """Wrong tries the card still allows, 0 if blocked; ends a PIN session.
@@ -180,12 +196,7 @@ class HpkiReader:
         return self._directories[role]
 
     def _read_directory(self, role: Role) -> _Directory:
-        od = self.layout.files["od"]
-        try:
-            encoded = self._read(od.fid.to_bytes(2, "big"))
-        except FileNotFound:
-            encoded = self._read(bytes([od.sfi << 3]))
-        objects = cia.decode_object_directory(encoded)
+        objects = cia.decode_object_directory(self._read_file("od"))
         keys = [key for path in objects.private_keys for key in self._keys(path)]
         pins = [pin for path in objects.authentication for pin in self._pins(path)]
         for key in keys:
@@ -200,36 +211,30 @@ class HpkiReader:
     def _pins(self, path: bytes) -> tuple[cia.PasswordObject, ...]:
         return cia.decode_passwords(self._read(path))
 
+    def _certificates(self, paths: tuple[bytes, ...]) -> Iterator[cia.CertificateObject]:
+        for path in paths:
+            yield from cia.decode_certificates(self._read(path))
+
+    def _read_file(self, name: str) -> bytes:
+        """EF at its standard identifier, or at its SFI where the card has no identifiers."""
+        file = self.layout.files[name]
+        try:
+            return self._read(file.fid.to_bytes(2, "big"))
+        except FileNotFound:
+            return self._read(bytes([file.sfi << 3]))
+
     def _read(self, path: bytes, *, one_object: bool = False) -> bytes:
         """Content of the EF at a directory path; only its first TLV object if so asked."""
-        offset_high = 0
+        short_id = 0
         if len(path) == 1:
-            offset_high = 0x80 | path[0] >> 3
+            short_id = path[0] >> 3
         elif len(path) == 2:
             self.channel.send(0x00, 0xA4, 0x02, 0x0C, path)
         elif path.startswith(MF.to_bytes(2, "big")):
             self.channel.send(0x00, 0xA4, 0x08, 0x0C, path[2:])
         else:
             self.channel.send(0x00, 0xA4, 0x09, 0x0C, path)
-        piece = _PIECE if self.channel.extended else 256
-        content, wanted = b"", _MAX_FILE
-        while len(content) < wanted:
-            p1, p2 = divmod(len(content), 256)
-            try:
-                part = self.channel.send(
-                    0x00, 0xB0, offset_high or p1, p2, le=piece, accept=(END_OF_FILE,)
-                )
-            except CardError as error:
-                if content and error.sw == _WRONG_OFFSET:
-                    break
-                raise
-            offset_high = 0
-            content += part
-            if one_object:
-                wanted = tlv.object_length(content)
-            elif not part or (len(part) < piece and tlv.is_complete(content)):
-                break
-        return content[:wanted]
+        return read_transparent(self.channel, short_id, one_object=one_object)
 
     def _key_pair(self, role: Role, p1: int) -> rsa.RSAPublicKey:
         path = self._key_reference(self._directory(role).key)

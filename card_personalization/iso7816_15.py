@@ -15,6 +15,14 @@ from pki.errors import InvalidInput
 
 
 @dataclass(frozen=True)
+class CiaInfo:
+    """What EF.CIAInfo says of the application; empty what it leaves out."""
+
+    label: str
+    serial_number: bytes
+
+
+@dataclass(frozen=True)
 class ObjectDirectory:
     """EF.OD: paths of the files that list PINs, private keys and certificates."""
 
@@ -72,9 +80,11 @@ def encode_cia_info(label: str) -> bytes:
     )
 
 
-def decode_cia_info(encoded: bytes) -> str:
-    """Label in EF.CIAInfo, empty if it has none; InvalidInput if it cannot be read."""
-    return next((_text(entry["label"]) for entry in _load_all(asn1.CiaInfo, encoded)), "")
+def decode_cia_info(encoded: bytes) -> CiaInfo:
+    """EF.CIAInfo; InvalidInput if it cannot be read."""
+    for entry in _load_all(asn1.CiaInfo, encoded):
+        return CiaInfo(_text(entry["label"]), _bytes(entry["serial_number"]))
+    raise InvalidInput("card.directory", "EF.CIAInfo is empty")
 
 
 def encode_object_directory(directory: ObjectDirectory) -> bytes:

@@ -280,7 +280,7 @@ class PivCard(PivReader):
         return True
 
     def _own_keys(self) -> Iterator[tuple[str, bytes]]:
-        serial = self._guid().hex()
+        serial = self.guid().hex()
         if not serial:
             return
         for name in self.layout.management_algorithms:

@@ -51,7 +51,10 @@ class FactorySecrets:
 
 @dataclass(frozen=True)
 class PivLayout:
-    """One kind of PIV card; ``reset_pins``: PIN and PUK after their retry limits were set."""
+    """One kind of PIV card; ``reset_pins``: PIN and PUK after their retry limits were set.
+
+    ``others``: objects with the certificates of keys that we do not make, by the keys' names.
+    """
 
     aid: bytes
     algorithms: tuple[KeySpec, ...]
@@ -68,6 +71,7 @@ class PivLayout:
     management_algorithms: tuple[str, ...]
     reset_pins: tuple[str, str]
     factory: FactorySecrets
+    others: Mapping[str, bytes]
 
 
 def load_piv_layout(changes: str = "") -> PivLayout:
@@ -114,6 +118,7 @@ def _rest(values: Mapping[str, Any]) -> dict[str, Any]:
         "management_algorithms": tuple(management["algorithms"]),
         "reset_pins": (values["reset"]["pin"], values["reset"]["puk"]),
         "factory": _factory(values["factory"]),
+        "others": {name: bytes.fromhex(one) for name, one in values["others"].items()},
     }
 
 

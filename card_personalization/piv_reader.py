@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zlib
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -67,7 +68,7 @@ class PivReader:
             raise Unavailable("card.unknown", f"this is no PIV card: {error}") from error
         certificates = [self.read_object(slot.certificate) for slot in self.layout.slots.values()]
         state = CardState.PERSONALIZING if any(certificates) else CardState.BLANK
-        return CardIdentity(self._guid().hex(), state)
+        return CardIdentity(self.guid().hex(), state)
 
     def select(self) -> None:
         """Select the PIV application, once until the next reset."""
@@ -84,17 +85,30 @@ class PivReader:
             return b""
         return tlv.find(tlv.parse_flat(answer), 0x53) or b""
 
+    def guid(self) -> bytes:
+        """GUID of the CHUID, empty without one. Source: part 1, 3.1.2."""
+        guid = tlv.find(tlv.parse_flat(self.read_object(self.layout.chuid)), 0x34) or b""
+        return guid if len(guid) == _GUID_OCTETS and any(guid) else b""
+
+    def certificate(self, object_id: bytes) -> bytes:
+        """DER in a certificate object, unpacked; empty if absent. Source: part 1, appendix A."""
+        content = tlv.parse_flat(self.read_object(object_id))
+        octets = tlv.find(content, 0x70) or b""
+        if (tlv.find(content, 0x71) or b"\0")[0] & 0x01:
+            return _unpacked(octets)
+        return octets
+
     def read_certificates(self, role: Role) -> CardCertificates:
         """Holder's certificate, and CA certificates where the layout has places for them.
 
         Raises ``Unavailable`` (card.no_certificate).
         """
         slot = self.layout.slots[role]
-        holder = self._certificate(slot.certificate)
+        holder = self.certificate(slot.certificate)
         if not holder:
             raise Unavailable("card.no_certificate", f"no certificate of the holder for {role}")
         places = {ROOT_LABEL: self.layout.root, CA_LABEL: slot.issuing}
-        found = {label: self._certificate(place) for label, place in places.items() if place}
+        found = {label: self.certificate(place) for label, place in places.items() if place}
         return CardCertificates(holder, {label: der for label, der in found.items() if der})
 
     def verify_pin(self, role: Role, pin: Pin) -> None:
@@ -145,18 +159,6 @@ class PivReader:
 
         return card_private_key(public_key, sign_payload)
 
-    def _guid(self) -> bytes:
-        guid = tlv.find(tlv.parse_flat(self.read_object(self.layout.chuid)), 0x34) or b""
-        return guid if len(guid) == _GUID_OCTETS and any(guid) else b""
-
-    def _certificate(self, object_id: bytes) -> bytes:
-        """DER in a certificate object, unpacked; empty if absent. Source: part 1, appendix A."""
-        content = tlv.parse_flat(self.read_object(object_id))
-        octets = tlv.find(content, 0x70) or b""
-        if (tlv.find(content, 0x71) or b"\0")[0] & 0x01:
-            return _unpacked(octets)
-        return octets
-
 
 def padded(pin: Pin) -> bytes:
     """PIN or PUK, 6 to 8 characters, with FF to 8 octets; InvalidInput before the card counts."""
@@ -181,7 +183,7 @@ def _unpacked(octets: bytes) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(octets)) as packed:
             found = packed.read(_MAX_CERTIFICATE + 1)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise Unavailable("card.answer", "a packed certificate cannot be unpacked") from error
     if len(found) > _MAX_CERTIFICATE:
         raise Unavailable("card.answer", "a packed certificate is too long")

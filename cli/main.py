@@ -19,6 +19,7 @@ from cli.commands import (
     card,
     card_check,
     card_papers,
+    card_read,
     cert,
     config,
     demo,
@@ -60,6 +61,7 @@ app.command("serve")(serve.serve)
 trail.app.add_typer(evidence.app)
 card.app.add_typer(card_papers.app)
 card.app.add_typer(card_check.app)
+card.app.add_typer(card_read.app)
 lists.app.add_typer(list_evidence.app)
 registration.app.add_typer(followup.app)
 registration.app.add_typer(papers.app)

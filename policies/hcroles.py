@@ -46,6 +46,13 @@ class HcRoleTable(Strict):
                 return entry.role
         return None
 
+    def japanese_of(self, role: str) -> str | None:
+        """Return the Japanese name of an English string, or None."""
+        for entry in (*self.qualification, *self.administrator):
+            if entry.role == role:
+                return entry.japanese
+        return None
+
 
 DIRECTOR_UNIT = "Director"
 """The OU of whoever holds an administrator role (READ)."""
