@@ -192,7 +192,7 @@ def _hpki_key(reader: HpkiReader, role: Role) -> KeyContents:
     info = reading.attempt("EF.CIAInfo", lambda: reader.read_cia_info(role), None)
     key, pin = reading.attempt("key", lambda: reader.key_with_pin(role), (None, None))
     tries = None if pin is None else _tries(reading, reader, role)
-    entries = reading.attempt("EF.CD", lambda: _entries(reader, role), ())
+    entries = reading.attempt("certificate directory", lambda: _entries(reader, role), ())
     read = [(entry, _certificate(reading, reader, role, entry)) for entry in entries]
     own = [(entry, der) for entry, der in read if not entry.authority]
     own.sort(key=lambda one: key is None or one[0].key_id != key.key_id)

@@ -56,6 +56,7 @@ MANAGEMENT_KEY = "piv management"
 
 _WRONG_PARAMETER = (0x6A80, 0x6A86, 0x6700, 0x6A88)
 _NO_SPACE = 0x6A84
+_MOST_TRIES = 256
 _SPARE_SLOT = 0x9D  # key management, mandatory and unused
 
 
@@ -176,6 +177,28 @@ class PivCard(PivReader):
             if self._offered("", lambda body=body: self.channel.send(0, 0xFF, 0xFF, 0xFF, body)):  # type: ignore[misc]
                 return
         self.not_offered.add("management_key")
+
+    def factory_reset(self) -> None:
+        """RESET, for which PIN and PUK are blocked: keys, certificates, identity are gone.
+
+        Raises ``NotOffered``, before anything is done, if the card has no such command.
+        """
+        self.select()
+        with suppress(ConditionsNotSatisfied, SecurityNotSatisfied):
+            self.channel.send(0x00, 0xFB, 0x00, 0x00)
+            return self.reset()
+        pin = self.layout.pin.reference
+        for ins in (0x20, 0x2C):
+            for _ in range(_MOST_TRIES):
+                secrets = [random_pin(self._entropy, 8) for _ in range(2 if ins == 0x2C else 1)]
+                try:
+                    self.channel.send(0x00, ins, 0x00, pin, b"".join(map(padded, secrets)))
+                except PinBlocked:
+                    break
+                except WrongPin:
+                    continue
+        self.channel.send(0x00, 0xFB, 0x00, 0x00)
+        self.reset()
 
     def pin_name(self, role: Role) -> str:
         """One PIN opens both keys."""

@@ -26,6 +26,7 @@ from ca.records import Certificate
 from ca.revocation import Revocations, series_of
 from card_personalization.destruction import Destruction
 from card_personalization.disclosure import Disclosure
+from card_personalization.emptying import Emptying
 from card_personalization.profiles import HPKI, card_profile
 from card_personalization.station import Station
 from card_personalization.stock import Stock
@@ -215,6 +216,11 @@ class Services:
     def destruction(self) -> Destruction:
         """Destruction of cards."""
         return Destruction(self.store, self.trail, self.directory, now)
+
+    @cached_property
+    def emptying(self) -> Emptying:
+        """Emptying of PIV cards."""
+        return Emptying(self.store, self.trail, self.directory)
 
     @cached_property
     def disclosure(self) -> Disclosure:

@@ -89,6 +89,7 @@ HEADINGS: dict[str, tuple[str, str]] = {
     "octets": ("バイト数", "octets"),
     "office": ("受付窓口", "office"),
     "officer": ("失効担当者", "decided by"),
+    "not_offered": ("カードに無い機能", "not on this card"),
     "ok": ("合否", "passed"),
     "operator": ("操作者", "operator"),
     "order": ("発行指示", "order"),

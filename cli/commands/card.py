@@ -146,11 +146,17 @@ def _made(report: Report) -> dict[str, str]:
 
 
 def card_kind(profile: str, layout: Path | None) -> CardProfile:
-    """Return the kind of card, with the changes to its layout that the file (TOML) holds.
+    """Return the kind of card, with the changes to its layout; raises as ``layout_changes``."""
+    from card_personalization.profiles import card_profile
+
+    return card_profile(profile, layout_changes(layout))
+
+
+def layout_changes(layout: Path | None) -> str:
+    """Return the TOML in the file, nothing without one.
 
     Raises ``Refused`` (cli.secret.mode) if others may read factory secrets in it.
     """
-    from card_personalization.profiles import card_profile
     from cli.output import read_input
     from pki.errors import InvalidInput, Refused
 
@@ -161,10 +167,11 @@ def card_kind(profile: str, layout: Path | None) -> CardProfile:
         raise InvalidInput("card.layout", f"{layout} is not written in UTF-8") from None
     if layout is not None and "factory" in changes and layout.stat().st_mode & 0o077:
         raise Refused(
-            "cli.secret.mode", f"{layout} holds factory secrets and may be read by others",
+            "cli.secret.mode",
+            f"{layout} holds factory secrets and may be read by others",
             f"chmod 600 {layout}",
-        )  # fmt: skip
-    return card_profile(profile, changes)
+        )
+    return changes
 
 
 @app.command("layout")
@@ -271,10 +278,15 @@ def list_cards(as_json: options.Json = False) -> None:
     services = options.services()
     with services.store.read() as tx:
         rows = [
-            {"card": card.chip_serial, "state": card.state.value, "order": card.order_id}
+            {
+                "card": card.chip_serial,
+                "profile": card.profile,
+                "state": card.state.value,
+                "order": card.order_id,
+            }
             for card in records.cards(tx)
         ]
-    show_rows(rows, ("card", "state", "order"), as_json=as_json)
+    show_rows(rows, ("card", "profile", "state", "order"), as_json=as_json)
 
 
 @app.command()
@@ -288,6 +300,7 @@ def show(
     """
     from ca.records import certificates_of_carrier, revocation_of
     from card_personalization import records
+    from card_personalization.inspection import not_offered
     from card_personalization.records import Card
     from cli.output import show_record
     from pki.errors import NotFound
@@ -303,6 +316,7 @@ def show(
             for run in runs
             for step in records.steps_of(tx, run.id)
         ]
+        missing = not_offered([one for run in runs for one in records.steps_of(tx, run.id)])
         certificates = [
             f"{one.usage} {one.serial.lstrip('0')}"
             f"{' revoked' if revocation_of(tx, one.id or 0) else ''}"
@@ -312,8 +326,10 @@ def show(
     show_record(
         {
             "card": row.chip_serial,
+            "profile": row.profile,
             "state": row.state.value,
             "order": row.order_id,
+            "not_offered": sorted(missing),
             "certificates": certificates,
             "runs": [f"{run.id} {run.state.value}" for run in runs],
             "steps": steps,

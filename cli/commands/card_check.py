@@ -1,4 +1,4 @@
-"""``hpki card verify``: the check of a card that was made before."""
+"""``hpki card verify`` and ``reset``: a card that was made before."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli import options
-from cli.commands.card import Layout, Profile, card_kind
+from cli.commands.card import Layout, Profile, card_kind, layout_changes
 
 app = typer.Typer()
 
@@ -64,6 +64,42 @@ def verify(
             "See the details above; `hpki card show` tells how it was made.",
         )
     say(f"{found.chip_serial}: {len(checks)} checks, all passed", "bold")
+
+
+@app.command()
+def reset(
+    operator: options.Operator,
+    reader: Annotated[str, typer.Option(help="A reader's name, or a part of it.")] = "",
+    layout: Layout = None,
+    confirm: Annotated[
+        str | None, typer.Option(help="Last four digits of the card's number, 0000 if it has none.")
+    ] = None,
+) -> None:
+    """Empty a PIV card: keys, certificates, PINs.
+
+    It is for good, and for cards that are not in the site's books, or are destroyed there. Where
+    the card has no such command nothing is done to it.
+
+    Example: hpki card reset --reader "Reader 00" --operator fujita --confirm 6071
+    """
+    from contextlib import closing
+    from functools import partial
+
+    from card_personalization.pcsc import PcscTransport, find_reader
+    from card_personalization.piv_card import PivCard
+    from card_personalization.piv_layout import load_piv_layout
+    from cli.output import confirm_digits, say
+    from keys.diversify import card_key
+
+    services = options.services()
+    numbers = load_piv_layout(layout_changes(layout))
+    with closing(PcscTransport(find_reader(reader))) as transport:
+        card = PivCard(transport, numbers, partial(card_key, services.vault.card_master()))
+        serial = card.identify().chip_serial
+        say(f"PIV card {serial or 'without a number'}")
+        confirm_digits(serial[-4:] or "0000", confirm)
+        services.emptying.empty(card, services.signer(operator))
+    say(f"{serial or 'the card'} is empty", "bold")
 
 
 def _pins(path: Path) -> dict[str, str]:

@@ -185,7 +185,7 @@ def test_a_broken_part_hides_no_other() -> None:
     broken = without(foreign_hpki_card(HOLDER, OTHER_CA, short=False), b"\x00\x05", b"\x50\x32")
     (key,) = only(broken).keys
     assert (key.certificate_der, key.tries_left) == (b"", 12)
-    assert [fault.part for fault in key.faults] == ["EF.CIAInfo", "EF.CD"]
+    assert [fault.part for fault in key.faults] == ["EF.CIAInfo", "certificate directory"]
 
 
 def test_the_holders_certificate_is_the_one_with_the_keys_id() -> None:
@@ -201,7 +201,9 @@ def test_a_directory_without_measure_is_told() -> None:
     card = foreign_hpki_card(HOLDER, OTHER_CA, short=False)
     card.applications[HPKI_SIGN].files[b"\x50\x31"] *= 20
     (key,) = only(card).keys
-    assert [(fault.part, fault.error.code) for fault in key.faults] == [("EF.CD", "card.directory")]
+    assert [(fault.part, fault.error.code) for fault in key.faults] == [
+        ("certificate directory", "card.directory")
+    ]
 
 
 def test_what_is_no_certificate_is_told() -> None:

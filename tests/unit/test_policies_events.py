@@ -17,6 +17,7 @@ from tests.architecture import source_rules
 ROOT = Path(__file__).resolve().parents[2]
 OURS = {
     "ACCOUNT.ENABLE",
+    "CARD.RESET",
     "CREDENTIAL.REGISTER",
     "CREDENTIAL.LOSS",
     "OFFICE.ASSIGN",
@@ -27,7 +28,7 @@ OURS = {
 GROUPS = {
     "Application": 27,
     "Certificate": 7,
-    "Card and PIN": 12,
+    "Card and PIN": 13,
     "Revocation": 10,
     "CA key": 10,
     "People and access": 15,

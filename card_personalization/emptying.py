@@ -1,0 +1,65 @@
+"""Emptying of a PIV card, on explicit order only, and never of one that is in the books."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from audit.trail import Event, Trail
+from card_personalization.piv_card import PivCard
+from card_personalization.records import Card, CardState
+from operators.directory import Directory
+from operators.statements import Signer
+from pki.errors import Conflict, HpkiError
+from policies.roles import Role
+from store.database import Store, Transaction
+
+
+@dataclass(frozen=True)
+class Emptying:
+    """Brings PIV cards back to how they left the factory."""
+
+    store: Store
+    trail: Trail
+    directory: Directory
+
+    def empty(self, card: PivCard, operator: Signer) -> str:
+        """Reset the card and return the serial it had, empty for none.
+
+        It is entered before, since a card cannot be brought back, and again if it fails.
+
+        Raises ``Conflict`` for a card in stock, reserved or finished, ``Refused`` without the role
+        CARD_OPERATOR, ``NotOffered`` if the card has no such command.
+        """
+        chip_serial = card.identify().chip_serial
+        with self.store.begin() as tx:
+            self.directory.verify_may_act(tx, operator, Role.CARD_OPERATOR)
+            _verify_gone(tx, chip_serial)
+            self.trail.append(tx, _event(chip_serial, operator, "OK"))
+        try:
+            card.factory_reset()
+        except HpkiError:
+            with self.store.begin() as tx:
+                self.trail.append(tx, _event(chip_serial, operator, "FAIL"))
+            raise
+        return chip_serial
+
+
+def _event(chip_serial: str, operator: Signer, outcome: str) -> Event:
+    return Event(
+        "CARD.RESET",
+        "card",
+        chip_serial or "none",
+        actor=operator.operator_id,
+        actor_role=Role.CARD_OPERATOR,
+        outcome=outcome,
+    )
+
+
+def _verify_gone(tx: Transaction, chip_serial: str) -> None:
+    known = tx.get(Card, chip_serial) if chip_serial else None
+    if known is not None and known.state is not CardState.DESTROYED:
+        raise Conflict(
+            "card.reset.known",
+            f"the card {chip_serial} is {known.state} at this site",
+            "Enter first that it is destroyed: `hpki card destroy`; once empty it is another card.",
+        )
