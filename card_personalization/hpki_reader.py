@@ -161,6 +161,10 @@ class HpkiReader:
         self.verify_pin(role, old)
         self._change_pin(role, text)
 
+    def pin_always(self, role: Role) -> bool:
+        """Whether the card's directory wants the PIN before every signature."""
+        return bool(self._directory(role).key.user_consent)
+
     def sign(self, role: Role, digest_info: bytes) -> bytes:
         """PKCS#1 v1.5 signature over a DER DigestInfo; SecurityNotSatisfied without PIN."""
         key = self._directory(role).key

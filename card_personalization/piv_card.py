@@ -78,7 +78,7 @@ class PivCard(PivReader):
 
     def mark(self, number: bytes) -> CardIdentity:
         """Write a CHUID whose GUID is the number, as a version 4 UUID, with the factory's key."""
-        self._authenticate_with(self.layout.factory.management_key)
+        self.open_factory()
         self.write_chuid(UUID(bytes=number, version=4).bytes)
         return self.identify()
 
@@ -96,11 +96,15 @@ class PivCard(PivReader):
     def open_issuer(self) -> bool:
         """Authenticate with the factory's management key, or with the card's own."""
         try:
-            self._authenticate_with(self.layout.factory.management_key)
+            self.open_factory()
         except IssuerKeyRefused:
             self.open_own()
             return True
         return False
+
+    def open_factory(self) -> None:
+        """Authenticate with the factory's management key; raises ``IssuerKeyRefused``."""
+        self._authenticate_with(self.layout.factory.management_key)
 
     def open_own(self) -> None:
         """Authenticate with the card's own management key."""
@@ -204,10 +208,6 @@ class PivCard(PivReader):
         """One PIN opens both keys."""
         return "PIN"
 
-    def pin_always(self, role: Role) -> bool:
-        """As the layout says of the slot."""
-        return self.layout.slots[role].pin_always
-
     def full_tries(self) -> int | None:
         """Give the tries as set; None where they are the card's own affair."""
         return None if "retry_limits" in self.not_offered else self.layout.pin.tries
@@ -235,7 +235,7 @@ class PivCard(PivReader):
     def _no_factory_key(self) -> str:
         self.reset()
         try:
-            self._authenticate_with(self.layout.factory.management_key)
+            self.open_factory()
         except IssuerKeyRefused:
             return "refused"
         finally:

@@ -131,6 +131,10 @@ class PivReader:
             self.reset()  # verified: the card does not tell
         raise Unavailable("card.tries_untold", "the card does not tell how many tries are left")
 
+    def pin_always(self, role: Role) -> bool:
+        """Whether the key wants the PIN before every signature, as the layout says of the slot."""
+        return self.layout.slots[role].pin_always
+
     def sign(self, role: Role, public_key: IssuerPublicKey, payload: bytes) -> bytes:
         """PKCS#1 v1.5 signature over a DigestInfo, or DER ECDSA signature over a hash."""
         self.select()

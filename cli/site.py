@@ -21,7 +21,7 @@ from keys.backend import KeySpec
 from keys.files import FileKeyBackend
 from operators.acts import FirstMember, Keys, Name, Office, SetUp, act_digest, prove_keys
 from operators.identity import Identity
-from operators.statements import KeySigner
+from operators.statements import KeySigner, Signer
 from pki.errors import Conflict, InvalidInput, NotFound, Refused, Unavailable
 from pki.signing import spki_der
 from pki.validity import end_after_years, japan_date
@@ -101,16 +101,24 @@ def make_site(
     return load_site(target)
 
 
-def make_keys(services: Services, name: str, site_id: str, version: str = "") -> Keys:
+def make_keys(
+    services: Services,
+    name: str,
+    site_id: str,
+    version: str = "",
+    signer: Signer | None = None,
+) -> Keys:
     """Make the two keys of a person and return the public ones, with proof of possession.
 
-    ``version``: the end of the files' names, such as ``.new``.
+    ``version``: the end of the files' names, such as ``.new``; ``signer``: a signing key that is
+    made already.
     """
-    signing = _p256(services.operator_keys, f"{name}.sign{version}")
+    if signer is None:
+        signer = KeySigner(name, _p256(services.operator_keys, f"{name}.sign{version}"))
     sealing = _p256(services.operator_keys, f"{name}.seal{version}")
     years = int(services.parameters.value("CREDENTIAL_YEARS"))
     expires_on = japan_date(end_after_years(japan_date(now()), years))
-    return prove_keys(KeySigner(name, signing), sealing.public_key(), site_id, expires_on)
+    return prove_keys(signer, sealing.public_key(), site_id, expires_on)
 
 
 def new_identity(full_name: str, birth_date: date | None) -> Identity:

@@ -20,6 +20,7 @@ from policies.site import SiteKind
 
 _PR_SET_DUMPABLE = 4
 _MAX_OCTETS = 4096
+_ASIDE_DIGITS = 16
 
 
 def keep_memory_private() -> None:
@@ -65,12 +66,30 @@ class Vault:
     def operator(self, name: str) -> bytes:
         """Return the passphrase of an operator's keys: ``NAME``, or ``NAME.VERSION`` of others.
 
-        A version is ``new``, or the first digits of the credential of keys put aside.
+        A version is ``new``, or the first digits of the credential of keys put aside. Where the
+        signing key is on a card, ``NAME.seal`` and ``NAME.seal.VERSION`` are the passphrases of the
+        encryption key.
         """
-        person, _, version = name.partition(".")
-        label = f"{person}.sign.{version}" if version else f"{person}.sign"
+        person, _, rest = name.partition(".")
+        label = name if f"{rest}.".startswith("seal.") else f"{person}.sign{name[len(person) :]}"
         first = not self.site.path(f"operators/{label}.pem").exists()
         return self._resolve(self.site.settings.secrets.operators, name, first=first)
+
+    def pin(self, name: str, *, first: bool = False) -> str:
+        """Return the PIN of an operator's card: ``NAME``, or ``NAME.VERSION``.
+
+        ``first``: a new one. It is remembered until ``forget``.
+        """
+        reference = self.site.settings.secrets.operators
+        try:
+            return self._resolve(reference, name, first=first, kind="PIN").decode("ascii")
+        except UnicodeDecodeError:
+            self.forget(name)
+            raise InvalidInput("card.pin_format", "a PIN is made of ASCII characters") from None
+
+    def forget(self, name: str) -> None:
+        """Forget what was typed or read under the name, since it is wrong."""
+        self._typed.pop(name, None)
 
     def _key(self, reference: SecretReference, name: str) -> bytes:
         text = self._resolve(reference, name)
@@ -81,12 +100,19 @@ class Vault:
                 "cli.secret.form", f"the {name} is not written in hexadecimal"
             ) from None
 
-    def _resolve(self, reference: SecretReference, name: str, *, first: bool = False) -> bytes:
+    def _resolve(
+        self,
+        reference: SecretReference,
+        name: str,
+        *,
+        first: bool = False,
+        kind: str = "passphrase",
+    ) -> bytes:
         if name not in self._typed:
-            self._typed[name] = self._fetch(reference, name, first=first)
+            self._typed[name] = self._fetch(reference, name, first=first, kind=kind)
         return self._typed[name]
 
-    def _fetch(self, reference: SecretReference, name: str, *, first: bool) -> bytes:
+    def _fetch(self, reference: SecretReference, name: str, *, first: bool, kind: str) -> bytes:
         if reference.file is not None:
             return self._read_file(reference.file)
         if reference.folder is not None:
@@ -98,13 +124,14 @@ class Vault:
         if not sys.stdin.isatty():
             raise Unavailable(
                 "cli.secret.prompt",
-                f"the passphrase of {name} is to be typed, but there is no terminal",
+                f"the {kind} of {name} is to be typed, but there is no terminal",
                 "Use a secret reference by file or fd in hpki.toml.",
             )
         who = name.removesuffix(".new")
-        typed = getpass(f"{'New passphrase' if first else 'Passphrase'} of {who}: ")
+        asked = f"new {kind}" if first else kind
+        typed = getpass(f"{asked[0].upper()}{asked[1:]} of {who}: ")
         if first and getpass(f"The same again, of {who}: ") != typed:
-            raise Refused("cli.secret.twice", f"the two passphrases of {who} differ", "Try again.")
+            raise Refused("cli.secret.twice", f"the two {kind}s of {who} differ", "Try again.")
         return typed.encode()
 
     def _read_file(self, name: str) -> bytes:
@@ -155,12 +182,16 @@ def operator_backend(site: Site, vault: Vault) -> FileKeyBackend:
     """Return the folder of operators' keys: ``NAME.sign`` and ``NAME.seal``, with a version or not.
 
     ``NAME.sign.new`` are keys in the making, ``NAME.sign.CREDENTIAL`` those that were replaced.
+    Both have the secret ``NAME``; beside ``NAME.card.toml``, whose PIN that is, the encryption key
+    has ``NAME.seal``.
     """
 
     def secret(label: str) -> bytes:
         person, _, rest = label.partition(".")
-        version = rest.partition(".")[2]
-        return vault.operator(f"{person}.{version}" if version else person)
+        part, dot, version = rest.partition(".")
+        if part == "seal" and site.path(f"operators/{person}.card{dot}{version}.toml").exists():
+            return vault.operator(label)
+        return vault.operator(f"{person}{dot}{version}")
 
     return FileKeyBackend(site.path("operators"), secret)
 
@@ -182,9 +213,9 @@ def unlock_sealing(
 ) -> ec.EllipticCurvePrivateKey:
     """Return the encryption key that belongs to the signing key of that credential id.
 
-    It lies under ``NAME.seal``, and once replaced under ``NAME.seal.CREDENTIAL``.
+    It lies under ``NAME.seal``, and once replaced under ``NAME.seal.CREDENTIAL`` (16 digits).
     """
-    replaced = f"{name}.seal.{credential_id}"
+    replaced = f"{name}.seal.{credential_id[:_ASIDE_DIGITS]}"
     key = backend.open(replaced if replaced in backend.labels() else f"{name}.seal")
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise InvalidInput("cli.operator.key", f"the encryption key of {name} is not P-256")

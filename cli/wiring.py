@@ -31,6 +31,7 @@ from card_personalization.profiles import HPKI, card_profile
 from card_personalization.station import Station
 from card_personalization.stock import Stock
 from cli.config import Site, site_profiles, site_role_table
+from cli.operator_cards import OperatorCards
 from cli.unlock import Vault, operator_backend, unlock, unlock_sealing
 from crl.archive import Archive
 from crl.lists import Lists
@@ -47,7 +48,7 @@ from operators.exchange.peers import Peers
 from operators.exchange.receipts import Receipts
 from operators.policy import policy_state
 from operators.staff import Staff
-from operators.statements import KeySigner
+from operators.statements import Signer
 from pki.errors import Conflict, NotFound, Refused, Unavailable
 from pki.signing import key_id
 from pki.validation import PathInputs, verify_path
@@ -73,6 +74,8 @@ from ra.online import Online
 from ra.revocation import RevocationDesk
 from store.database import Store
 from store.migrate import verify_schema
+
+_WRONG_SECRET = ("keys.passphrase.wrong", "card.wrong_pin", "card.pin_blocked")
 
 ANCHOR_LABEL = "anchor"
 """The label of the key that signs anchors, in the site's folder ``trail/``."""
@@ -114,6 +117,7 @@ class Services:
         )
         self.ca_keys = FileKeyBackend(self.site.path("keys"), lambda _: self.vault.ca_keys())
         self.operator_keys = operator_backend(self.site, self.vault)
+        self.operator_cards = OperatorCards(self.site, self.vault)
         self.authorities = Authorities(self.directory, self.profiles)
         self.issuance = Issuance(
             self.store,
@@ -294,10 +298,11 @@ class Services:
         """Applications signed online."""
         return Online(self.store, self.intake, self.cabinet)
 
-    def signer(self, operator_name: str) -> KeySigner:
-        """Unlock an operator's key for this process; a wrong passphrase is entered."""
+    def signer(self, operator_name: str) -> Signer:
+        """Unlock an operator's key, in a file or on a card; a wrong secret is entered."""
         with self._failures_entered(operator_name):
-            return unlock(self.operator_keys, operator_name)
+            card = self.operator_cards.signer(operator_name)
+            return card if card is not None else unlock(self.operator_keys, operator_name)
 
     def sealing_key(self, operator_name: str, credential_id: str) -> ec.EllipticCurvePrivateKey:
         """Unlock an operator's encryption key, of the pair in use or of one before it."""
@@ -309,7 +314,7 @@ class Services:
         try:
             yield
         except Refused as error:
-            if error.code == "keys.passphrase.wrong":
+            if error.code in _WRONG_SECRET:
                 with self.store.begin() as tx:
                     self.trail.append(tx, _failed_login(operator_name))
             raise

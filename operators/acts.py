@@ -14,34 +14,37 @@ from datetime import date
 from typing import Annotated, Literal
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from audit.canonical import canonical_json, digest
 from operators.statements import Signer, credential_id
 from pki.errors import InvalidInput, Refused
-from pki.signing import spki_der, verify_signature
+from pki.signing import IssuerPublicKey, spki_der, verify_signature
 from policies.roles import Role
 from policies.schema import Strict
 from policies.site import SiteKind
 
 _MAX_OCTETS = 1024 * 1024
+_RSA_BITS = (2048, 3072, 4096)
+_EXPONENT = 65537
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
 """The name an operator acts under."""
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-_Hex = Annotated[str, StringConstraints(pattern=r"^(?:[0-9a-f]{2})+$", max_length=512)]
+_Hex = Annotated[str, StringConstraints(pattern=r"^(?:[0-9a-f]{2})+$", max_length=2048)]
 Office = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9-]{0,31}$")]
 """The code of a reception office."""
 Course = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Za-z0-9 ._-]{0,63}$")]
 
 
 class Keys(Strict):
-    """A person's two P-256 public keys (SubjectPublicKeyInfo DER, hexadecimal).
+    """A person's two public keys (SubjectPublicKeyInfo DER, hexadecimal).
 
-    ``expires_on`` is the last day (JST) on which statements count; ``proof`` is the signing key's
-    signature over all of it with name and site.
+    ``signing_key`` is P-256 or RSA, ``sealing_key`` P-256. ``expires_on`` is the last day (JST) on
+    which statements count; ``proof`` is the signing key's signature over all of it with name and
+    site.
     """
 
     signing_key: _Hex
@@ -52,7 +55,7 @@ class Keys(Strict):
     @property
     def credential(self) -> str:
         """The id of the signing key."""
-        return credential_id(p256_key(self.signing_key))
+        return credential_id(signing_key(self.signing_key))
 
 
 class Member(Strict):
@@ -244,7 +247,7 @@ def verify_proof(keys: Keys, operator_id: str, site_id: str) -> None:
     """Raise ``Refused`` unless the signing key proves that it wants to be that person's."""
     try:
         verify_signature(
-            p256_key(keys.signing_key),
+            signing_key(keys.signing_key),
             bytes.fromhex(keys.proof),
             _proven_octets(keys, operator_id, site_id),
             "SHA-256",
@@ -257,13 +260,30 @@ def verify_proof(keys: Keys, operator_id: str, site_id: str) -> None:
 
 def p256_key(spki_hex: str) -> ec.EllipticCurvePublicKey:
     """Return the P-256 key of a SubjectPublicKeyInfo; raises ``InvalidInput`` for any other."""
-    try:
-        key = load_der_public_key(bytes.fromhex(spki_hex))
-    except (ValueError, UnsupportedAlgorithm):
-        key = None
+    key = _public_key(spki_hex)
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise InvalidInput("operators.keys.type", "an operator's keys are P-256")
+        raise InvalidInput("operators.keys.type", "this key of an operator or for anchors is P-256")
     return key
+
+
+def signing_key(spki_hex: str) -> IssuerPublicKey:
+    """Return the key that verifies statements, of a SubjectPublicKeyInfo in DER.
+
+    Raises ``InvalidInput`` unless it is P-256, or RSA of 2048, 3072 or 4096 bits with exponent
+    65537.
+    """
+    key = _public_key(spki_hex)
+    if isinstance(key, rsa.RSAPublicKey):
+        sound = key.key_size in _RSA_BITS and key.public_numbers().e == _EXPONENT
+        if sound and spki_der(key).hex() == spki_hex:
+            return key
+    elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        return key
+    raise InvalidInput(
+        "operators.keys.type",
+        "an operator signs with a P-256 key, or an RSA key of 2048 bits or more",
+        "Register another key.",
+    )
 
 
 def person_digest(full_name: str, birth_date: date | None, salt: str) -> str:
@@ -271,6 +291,13 @@ def person_digest(full_name: str, birth_date: date | None, salt: str) -> str:
     born = "" if birth_date is None else birth_date.isoformat()
     octets = json.dumps([full_name, born], ensure_ascii=False).encode()
     return hmac.new(bytes.fromhex(salt), octets, hashlib.sha256).hexdigest()
+
+
+def _public_key(spki_hex: str) -> object:
+    try:
+        return load_der_public_key(bytes.fromhex(spki_hex))
+    except (ValueError, UnsupportedAlgorithm):
+        return None
 
 
 def _proven_octets(keys: Keys, operator_id: str, site_id: str) -> bytes:

@@ -31,7 +31,7 @@ class Operator(SQLModel, table=True):
 
 
 class Statement(SQLModel, table=True):
-    """A signed decision: ``body`` is the RFC 8785 text, ``signature`` ECDSA P-256 in hex.
+    """A signed decision: ``body`` is the RFC 8785 text, ``signature`` hexadecimal.
 
     ``seq`` is the trail entry that names it. ``content`` is the act of the register that it is
     about, None for every other statement.

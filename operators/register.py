@@ -15,7 +15,7 @@ from datetime import date
 from audit.chain import START, Head
 from operators import acts
 from operators.accounts import Account, HeldKeys, HeldRole, Moment, Span
-from operators.acts import Act, Keys, Member, PolicyState, SetUp, p256_key
+from operators.acts import Act, Keys, Member, PolicyState, SetUp, p256_key, signing_key
 from operators.authority import Signature, verify_may_sign, verify_two_managers
 from operators.statements import SignedStatement, head_text, verify_signed
 from pki.errors import Conflict, NotFound, Refused
@@ -81,7 +81,7 @@ class Register:
         """
         account, held = self._signer(statement)
         verify_current(held, account.operator_id, at, about_keys=about_keys)
-        verify_signed(statement, p256_key(held.keys.signing_key), account.operator_id)
+        verify_signed(statement, signing_key(held.keys.signing_key), account.operator_id)
         self._verify_stand(statement, at)
         if account.suspended(at.seq):
             raise Refused(
@@ -141,7 +141,7 @@ class Register:
         signed = []
         for statement in statements:
             account, keys = self._signer(statement)
-            verify_signed(statement, p256_key(keys.keys.signing_key), account.operator_id)
+            verify_signed(statement, signing_key(keys.keys.signing_key), account.operator_id)
             self._verify_stand(statement, at)
             role = statement.field("role")
             if role not in account.roles_at(Moment(at.seq + 1, at.day)):
@@ -185,6 +185,7 @@ class Register:
             for key in (held.keys.signing_key, held.keys.sealing_key)
         }
         p256_key(keys.sealing_key)
+        signing_key(keys.signing_key)
         if used & {keys.signing_key, keys.sealing_key} or keys.signing_key == keys.sealing_key:
             raise Conflict(
                 "operators.keys.taken",

@@ -1,8 +1,9 @@
 """Statements: a decision signed with the operator's own key over exactly what was seen.
 
-A statement is one RFC 8785 object, signed ECDSA P-256 with SHA-256 over its octets. It is bound by
-``digest`` (SHA-256) to what was decided about, by ``after`` to the trail as it then stood, and by
-``register`` to the people and roles then known, both as SEQ:HASH of a trail entry.
+A statement is one RFC 8785 object, signed with SHA-256 over its octets: ECDSA by a P-256 key, or
+PKCS#1 v1.5 by an RSA key. It is bound by ``digest`` (SHA-256) to what was decided about, by
+``after`` to the trail as it then stood, and by ``register`` to the people and roles then known,
+both as SEQ:HASH of a trail entry.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from audit.canonical import canonical_json, digest
 from audit.chain import Head
 from pki.errors import InvalidInput, Refused
-from pki.signing import key_id, sign, spki_der, verify_signature
+from pki.signing import IssuerPublicKey, key_id, sign, spki_der, verify_signature
 from policies.roles import Role
 
 
@@ -69,12 +70,12 @@ class Signer(Protocol):
         """The operator whose key it is."""
         ...
 
-    def public_key(self) -> ec.EllipticCurvePublicKey:
-        """Return the P-256 public key."""
+    def public_key(self) -> IssuerPublicKey:
+        """Return the public key, P-256 or RSA."""
         ...
 
     def sign(self, octets: bytes) -> bytes:
-        """Return the DER Ecdsa-Sig-Value over the octets, with SHA-256."""
+        """Return the signature with SHA-256: DER Ecdsa-Sig-Value, or PKCS#1 v1.5."""
         ...
 
 
@@ -120,7 +121,7 @@ class Stand:
 
 @dataclass(frozen=True)
 class SignedStatement:
-    """``body``: RFC 8785 octets; ``signature``: DER Ecdsa-Sig-Value."""
+    """``body``: RFC 8785 octets; ``signature``: DER Ecdsa-Sig-Value, or PKCS#1 v1.5."""
 
     body: bytes
     signature: bytes
@@ -145,7 +146,7 @@ def head_text(head: Head) -> str:
     return f"{head.seq}:{head.hash}"
 
 
-def credential_id(public_key: ec.EllipticCurvePublicKey) -> str:
+def credential_id(public_key: IssuerPublicKey) -> str:
     """Return the id under which statements name their signing key."""
     return key_id(spki_der(public_key))
 
@@ -174,7 +175,7 @@ def make_statement(signer: Signer, decision: Decision, stand: Stand) -> SignedSt
 
 
 def verify_signed(
-    statement: SignedStatement, public_key: ec.EllipticCurvePublicKey, operator_id: str
+    statement: SignedStatement, public_key: IssuerPublicKey, operator_id: str
 ) -> None:
     """Raise ``Refused`` unless the operator's key signed the statement's octets."""
     try:

@@ -46,8 +46,8 @@ def show(
 
     Example: hpki operator show aoki
     """
+    from cli.key_files import KeyFiles
     from cli.output import show_record
-    from cli.staffing import KeyFiles
     from operators.identity import Identity, verify_identity
     from pki.errors import Refused
 

@@ -10,6 +10,7 @@ from cli import options
 from cli.commands import people
 
 if TYPE_CHECKING:
+    from cli.operator_cards import NewCard
     from operators.acts import PersonAct
 
 app = typer.Typer(help="Operators, their keys and roles.")
@@ -19,6 +20,16 @@ app.command("plan")(people.plan)
 
 _Name = Annotated[str, typer.Argument(help="The operator's name.", show_default=False)]
 _Roles = Annotated[list[str], typer.Option("--role", help="A role; may be repeated.")]
+_Card = Annotated[
+    str | None, typer.Option("--card", help="The signing key is on a card: piv or hpki.")
+]
+_Slot = Annotated[str, typer.Option("--slot", help="Of a PIV card: 9C or 9A.")]
+_Reader = Annotated[
+    str, typer.Option("--reader", help="Part of the name of the card's reader; any without it.")
+]
+_Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Make a new key on a PIV card, in place of one there.")
+]
 
 
 @app.command()
@@ -34,12 +45,19 @@ def add(
         bool, typer.Option("--external", help="From outside the staff: custodian or auditor.")
     ] = False,
     office: Annotated[str | None, typer.Option(help="Code of a reception office.")] = None,
+    card: _Card = None,
+    slot: _Slot = "9C",
+    reader: _Reader = "",
+    fresh: _Fresh = False,
     co_operator: options.CoOperator = None,
 ) -> None:
     """Appoint a person, with keys and roles, signed by a manager.
 
     The new passphrase comes from the site's secret reference: typed, or in a training site made at
     random; a folder holds it as NAME.new. A role that two decide about needs --co-operator too.
+
+    With --card the signing key is the one on the card, or is made on a PIV card without one; its
+    PIN is the secret NAME.new, and the passphrase of the encryption key is NAME.seal.new.
 
     Example: hpki operator add yamada --full-name "山田 花子" --birth-date 1990-04-01
     --role RA_EXAMINER --operator sakurai
@@ -52,9 +70,10 @@ def add(
     services = options.services()
     born = past_day(services, birth_date) if birth_date is not None else None
     person = NewPerson(name, full_name, born, external, office, roles)
-    appoint(services, person, signers_of(services, operator, co_operator))
+    place = _new_card(card, slot, reader, fresh=fresh)
+    appoint(services, person, signers_of(services, operator, co_operator), place)
     say(f"{name} is appointed: {', '.join(roles) or 'no role yet'}")
-    if services.kind is SiteKind.PRODUCTION:
+    if services.kind is SiteKind.PRODUCTION and place is None:
         say("warning: the operator's key lies in a file; production wants it on a card", "yellow")
 
 
@@ -233,27 +252,38 @@ def assign(
 
 
 @app.command()
-def rekey(name: _Name, operator: options.Operator, co_operator: options.CoOperator = None) -> None:
+def rekey(
+    name: _Name,
+    operator: options.Operator,
+    card: _Card = None,
+    slot: _Slot = "9C",
+    reader: _Reader = "",
+    fresh: _Fresh = False,
+    co_operator: options.CoOperator = None,
+) -> None:
     """Make new keys for a person, signed by a manager.
 
     The person may sign beside the manager. The old keys end; their files are put aside under the
     key's id, so that what was sealed to them can be opened. If it breaks off, run it again. The
-    new passphrase comes as for `hpki operator add`.
+    new passphrase, and a key on a card, come as for `hpki operator add`.
 
-    Example: hpki operator rekey yamada --operator sakurai --co-operator yamada
+    Example: hpki operator rekey yamada --card piv --operator sakurai --co-operator yamada
     """
+    from cli.key_files import KeyFiles
     from cli.output import say
     from cli.staffing import newest_credential
     from cli.staffing import rekey as change_keys
 
     services = options.services()
     old = newest_credential(services, name)
-    seq, undone = change_keys(services, name, operator, co_operator)
+    place = _new_card(card, slot, reader, fresh=fresh)
+    seq, undone = change_keys(services, name, operator, co_operator, place)
     if undone:
         say(f"an earlier change of {name}'s keys had broken off and was undone", "yellow")
     say(f"{name}: new key {newest_credential(services, name)} from entry {seq} on")
-    aside = " and ".join(f"operators/{name}.{part}.{old[:16]}.pem" for part in ("sign", "seal"))
-    say(f"the old key files are put aside as {aside}")
+    aside = [path for _, path in KeyFiles(services.site, name).put_aside(old)]
+    told = [f"operators/{path.name}" for path in aside if path.suffix in (".pem", ".toml")]
+    say(f"the old key files are put aside as {' and '.join(told)}")
 
 
 @app.command()
@@ -298,6 +328,18 @@ def lost(
     say(f"next: new keys with a new passphrase, `hpki operator rekey {name} --operator MANAGER`;")
     say("and look at what was signed since the key was last in safe hands: "
         f"`hpki audit search --person {name}`")  # fmt: skip
+
+
+def _new_card(card: str | None, slot: str, reader: str, *, fresh: bool) -> NewCard | None:
+    """Return where the new key is to be; None for a file. Raises ``InvalidInput``."""
+    from card_personalization.operator_card import KeyPlace
+    from card_personalization.profiles import PIV
+    from cli.operator_cards import NewCard
+
+    if card is None:
+        return None
+    place = KeyPlace(card.lower(), slot.upper() if card.lower() == PIV else "")
+    return NewCard(place, reader, fresh)
 
 
 def _decide(act: PersonAct, operator: str, co_operator: str | None, told: str) -> None:

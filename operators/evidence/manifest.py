@@ -11,7 +11,7 @@ from pydantic import StringConstraints
 
 from audit.canonical import canonical_json
 from audit.chain import Head
-from operators.acts import Digest, p256_key
+from operators.acts import Digest, signing_key
 from operators.evidence.proof import kept
 from operators.kinds import Kept
 from operators.register import Register
@@ -114,7 +114,7 @@ def key_file(credential: str) -> str:
 
 def key_pem(spki_hex: str) -> bytes:
     """Return the file of a public key: SubjectPublicKeyInfo as PEM."""
-    return p256_key(spki_hex).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return signing_key(spki_hex).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def public_keys(register: Register) -> dict[str, str]:

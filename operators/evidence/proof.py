@@ -52,7 +52,7 @@ def kept(
 ) -> Kept:
     """Return a statement as it is kept; raises ``Refused`` for one that has no octets.
 
-    ``signature``: DER in hexadecimal; ``content``: the act of the register it is about.
+    ``signature``: hexadecimal; ``content``: the act of the register it is about.
     """
     try:
         signed = SignedStatement(body.encode(), bytes.fromhex(signature))

@@ -33,10 +33,10 @@ EntryText = Annotated[str, StringConstraints(min_length=2, max_length=MAX_ENTRY_
 
 
 class SignedPiece(Strict):
-    """A statement's RFC 8785 text and its signature, DER in hexadecimal."""
+    """A statement's RFC 8785 text and its signature in hexadecimal."""
 
     body: Annotated[str, StringConstraints(min_length=2, max_length=MAX_ENTRY_OCTETS)]
-    signature: Annotated[str, StringConstraints(pattern=r"^(?:[0-9a-f]{2}){8,80}$")]
+    signature: Annotated[str, StringConstraints(pattern=r"^(?:[0-9a-f]{2}){8,512}$")]
 
     @property
     def signed(self) -> SignedStatement:
