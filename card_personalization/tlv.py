@@ -12,6 +12,7 @@ from pki.errors import InvalidInput
 MAX_SIZE = 65_536  # bytes of one parsed string
 MAX_DEPTH = 16  # levels of nesting
 _CONSTRUCTED = 0x20
+_MAX_HEADER = 7  # bytes of tag and length
 _FILLER = (0x00, 0xFF)
 
 
@@ -60,7 +61,7 @@ def parse_flat(data: bytes) -> tuple[Tlv, ...]:
         if data[offset] in _FILLER:
             offset += 1
             continue
-        tag_length, head, length = _header(data[offset:])
+        tag_length, head, length = _header(data[offset : offset + _MAX_HEADER])
         value = data[offset + head : offset + head + length]
         if len(value) < length:
             raise _broken("a data object is cut off")
@@ -92,13 +93,21 @@ def object_length(head: bytes) -> int:
 
 def is_complete(data: bytes) -> bool:
     """Whether whole objects fill ``data`` up to its end or to the filler behind them."""
-    offset = 0
-    while offset < len(data) and data[offset] not in _FILLER:
+    rest = data[whole_objects(data) :]
+    return not rest or rest[0] in _FILLER
+
+
+def whole_objects(data: bytes, begin: int = 0) -> int:
+    """Where the whole objects from ``begin`` on end: before filler, a cut-off object or nothing."""
+    while begin < len(data) and data[begin] not in _FILLER:
         try:
-            offset += object_length(data[offset:])
+            end = begin + object_length(data[begin : begin + _MAX_HEADER])
         except InvalidInput:
-            return False
-    return offset <= len(data)
+            break
+        if end > len(data):
+            break
+        begin = end
+    return begin
 
 
 def _first_octet(tag: int) -> int:

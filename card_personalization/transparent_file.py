@@ -19,7 +19,7 @@ def read_transparent(channel: CardChannel, short_id: int = 0, *, one_object: boo
     """
     offset_high = 0x80 | short_id if short_id else 0
     piece = _PIECE if channel.extended else 256
-    content, wanted = b"", _MAX_FILE
+    content, wanted, whole = b"", _MAX_FILE, 0
     while len(content) < wanted:
         p1, p2 = divmod(len(content), 256)
         try:
@@ -36,8 +36,10 @@ def read_transparent(channel: CardChannel, short_id: int = 0, *, one_object: boo
             wanted = tlv.object_length(content)
             if wanted > _MAX_FILE:
                 raise InvalidInput("card.file", f"a file of the card claims {wanted} bytes")
-        elif len(part) < piece and tlv.is_complete(content):
-            break
+        elif len(part) < piece:
+            whole = tlv.whole_objects(content, whole)
+            if tlv.is_complete(content[whole:]):
+                break
     if one_object and len(content) < wanted:
         raise InvalidInput("card.file", "a file of the card ends before its object does")
     return content[:wanted]
