@@ -8,9 +8,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from card_personalization.apdu import CardError, SecurityNotSatisfied
-from card_personalization.layout import Role
+from card_personalization.layout import KeyOrigin, Role
 from card_personalization.transport import Transport
-from keys.backend import KeySpec
+from keys.backend import KeySpec, PrivateKey
+from pki.errors import Unavailable
 from pki.serials import Entropy
 from pki.signing import IssuerPrivateKey, IssuerPublicKey
 
@@ -70,6 +71,15 @@ def refused(act: Callable[[], object]) -> str:
     raise Mismatch("the card allowed it")
 
 
+def import_not_offered() -> Unavailable:
+    """Return the refusal that a card takes no key made elsewhere."""
+    return Unavailable(
+        "card.import.not_offered",
+        "the card takes no key that was made elsewhere",
+        'Take another kind of card, or let cards make their keys: key_origin = "card".',
+    )
+
+
 class UsableCard(Protocol):
     """A card in use, of whatever kind; CardError for status words, transport errors pass through.
 
@@ -116,8 +126,14 @@ class IssuingCard(UsableCard, Protocol):
     def generate_key(self, role: Role, spec: KeySpec) -> IssuerPublicKey:
         """Make the key on the card, in place of an earlier one; its public half."""
 
+    def import_key(self, role: Role, key: PrivateKey) -> None:
+        """Write a key made elsewhere, in place of an earlier one.
+
+        Raises ``Unavailable`` (card.import.not_offered).
+        """
+
     def request_key(self, role: Role, public_key: IssuerPublicKey) -> IssuerPrivateKey:
-        """Return the key made, to sign requests while the card has no PINs of a holder."""
+        """Return the key of the card, to sign requests while the card has no PINs of a holder."""
 
     def write_certificates(self, role: Role, certificates: CardCertificates) -> None:
         """Write the certificates of the key."""
@@ -153,6 +169,10 @@ class CardProfile(Protocol):
     @property
     def name(self) -> str:
         """``hpki`` or ``piv``."""
+
+    @property
+    def key_origin(self) -> KeyOrigin:
+        """Where the keys of its cards are made."""
 
     def card(self, transport: Transport, secret: CardSecret) -> IssuingCard:
         """Return the card behind the connection."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -79,7 +80,22 @@ class HpkiCard(HpkiReader):
 
     def generate_key(self, role: Role) -> rsa.RSAPublicKey:
         """Make the application's key on the card, in place of an earlier one; its public half."""
-        return self._key_pair(role, 0x80)
+        public_key = self._key_pair(role, 0x80)
+        self._describe_key(role, generated=True)
+        return public_key
+
+    def import_key(self, role: Role, key: rsa.RSAPrivateKey) -> None:
+        """Write a key made elsewhere in place of an earlier one, under K-DEK within the session.
+
+        PUT DATA of B6{81 file reference} and, wrapped in 84, 7F48{91 exponent, 92 and 93 primes}.
+        Refused by the card once it is activated. Source of the tags: ISO/IEC 7816-8.
+        """
+        session = self._issuer_session()
+        reference = tlv.encode(0x81, self._key_reference(self._directory(role).key))
+        wrapped = session.wrapped(_private_key_template(key))
+        data = tlv.encode(0xB6, reference) + tlv.encode(0x84, wrapped)
+        session.send(0x00, 0xDB, 0x3F, 0xFF, data)
+        self._describe_key(role, generated=False)
 
     def write_certificates(
         self, role: Role, holder_der: bytes, ca_certificates: Sequence[tuple[str, bytes]]
@@ -126,6 +142,14 @@ class HpkiCard(HpkiReader):
         """
         self.channel.send(0x00, 0x44, 0, 0, MF.to_bytes(2, "big"))
         self.channel = CardChannel(self._transport)
+
+    def _describe_key(self, role: Role, *, generated: bool) -> None:
+        """Let EF.PrKD say where the key was made."""
+        key = self._directory(role).key
+        if key.generated is not generated:
+            entry = cia.encode_private_key(replace(key, generated=generated))
+            self._update(self.layout.files["prkd"], entry)
+            self._directories.pop(role)
 
     def _issuer_session(self) -> scp03.SecureChannel:
         """Channel of the issuer's session, before a secret goes anywhere else."""
@@ -230,3 +254,14 @@ class HpkiCard(HpkiReader):
                 "one per label",
             )
         return [by_label.get(label) or next(free) for label in labels]
+
+
+def _private_key_template(key: rsa.RSAPrivateKey) -> bytes:
+    numbers, half = key.private_numbers(), key.key_size // 16
+    exponent = numbers.public_numbers.e
+    return tlv.encode(
+        0x7F48,
+        tlv.encode(0x91, exponent.to_bytes((exponent.bit_length() + 7) // 8, "big")),
+        tlv.encode(0x92, numbers.p.to_bytes(half, "big")),
+        tlv.encode(0x93, numbers.q.to_bytes(half, "big")),
+    )

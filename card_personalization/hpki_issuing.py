@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from typing import cast
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from card_personalization import tlv
-from card_personalization.apdu import IssuerKeyRefused
+from card_personalization.apdu import IssuerKeyRefused, NotOffered
 from card_personalization.card import (
     CardCertificates,
     CardIdentity,
@@ -17,6 +19,7 @@ from card_personalization.card import (
     Check,
     Mismatch,
     Pin,
+    import_not_offered,
     refused,
 )
 from card_personalization.hpki_card import HpkiCard
@@ -24,7 +27,7 @@ from card_personalization.layout import Layout, Role
 from card_personalization.pins import random_pin
 from card_personalization.scp03 import StaticKeys
 from card_personalization.transport import Transport
-from keys.backend import KeySpec
+from keys.backend import KeySpec, PrivateKey
 from pki.errors import Unavailable
 from pki.serials import Entropy
 from pki.signing import IssuerPrivateKey, IssuerPublicKey
@@ -88,6 +91,15 @@ class HpkiIssuing:
     def generate_key(self, role: Role, spec: KeySpec) -> IssuerPublicKey:
         """Make the key that the application was prepared for."""
         return self.card.generate_key(role)
+
+    def import_key(self, role: Role, key: PrivateKey) -> None:
+        """Write an RSA key, and see that the card gives its public half."""
+        try:
+            self.card.import_key(role, cast(rsa.RSAPrivateKey, key))  # ``key_spec`` has no other
+        except NotOffered:
+            raise import_not_offered() from None
+        if self.card.public_key(role) != key.public_key():
+            raise Unavailable("card.public_key", "the card has another key than was written to it")
 
     def request_key(self, role: Role, public_key: IssuerPublicKey) -> IssuerPrivateKey:
         """Key behind a PIN of this process, which nobody learns."""

@@ -46,7 +46,10 @@ class PasswordObject:
 
 @dataclass(frozen=True)
 class PrivateKeyObject:
-    """EF.PrKD entry; ``user_consent``: the PIN counts for one signature only."""
+    """EF.PrKD entry; ``user_consent``: the PIN counts for one signature only.
+
+    ``generated``: the key was made on the card; else it was imported.
+    """
 
     label: str
     key_id: bytes
@@ -56,6 +59,7 @@ class PrivateKeyObject:
     modulus_bits: int
     path: bytes
     key_reference: int | None = None
+    generated: bool = True
 
 
 @dataclass(frozen=True)
@@ -152,15 +156,17 @@ def decode_passwords(encoded: bytes) -> tuple[PasswordObject, ...]:
 
 
 def encode_private_key(key: PrivateKeyObject) -> bytes:
-    """EF.PrKD entry of an RSA key made on the card that never leaves it."""
+    """EF.PrKD entry of an RSA key that never leaves the card; as long for an imported key."""
     common: dict[str, Any] = {"label": key.label, "flags": {"private"}, "auth_id": key.auth_id}
     if key.user_consent:
         common["user_consent"] = 1
-    made_here = {"sensitive", "always_sensitive", "never_extractable", "card_generated"}
+    access = {"sensitive"}
+    if key.generated:
+        access |= {"always_sensitive", "never_extractable", "card_generated"}
     attributes: dict[str, Any] = {
         "id": key.key_id,
         "usage": set(key.usage),
-        "access_flags": made_here,
+        "access_flags": access,
     }
     if key.key_reference is not None:
         attributes["key_reference"] = key.key_reference
@@ -189,6 +195,7 @@ def decode_private_keys(encoded: bytes) -> tuple[PrivateKeyObject, ...]:
             modulus_bits=entry["type_attributes"]["modulus_length"].native,
             path=_path(entry["type_attributes"]["value"]),
             key_reference=entry["class_attributes"]["key_reference"].native,
+            generated="card_generated" in (entry["class_attributes"]["access_flags"].native or ()),
         )
         for entry in _load_all(asn1.PrivateKeyObject, encoded, only_sequences=True)
     )

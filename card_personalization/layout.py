@@ -34,6 +34,13 @@ class PathForm(StrEnum):
     ANNEX_B = "annex-b"
 
 
+class KeyOrigin(StrEnum):
+    """Where keys are made: on the card, or here and then imported. Source: JAHIS 24-002 4.3."""
+
+    CARD = "card"
+    IMPORT = "import"
+
+
 @dataclass(frozen=True)
 class FileLayout:
     """File identifier (16 bits) and short file identifier (1 to 30)."""
@@ -98,6 +105,7 @@ class Layout:
     key_sizes: tuple[int, ...]
     certificate_capacity: int
     cd_capacity: int
+    key_origin: KeyOrigin
     label: str
     key_reference_tag: int
     host_pads: bool
@@ -141,6 +149,7 @@ def load_layout(text: str, changes: str = "") -> Layout:
 def _layout(values: dict[str, Any]) -> Layout:
     card, pin = values["card"], values["pin"]
     card["path_form"] = PathForm(card["path_form"])
+    card["key_origin"] = KeyOrigin(card["key_origin"])
     card["key_sizes"] = tuple(card["key_sizes"])
     card["key_reference_tag"] = int(card["key_reference_tag"], 16)
     pin["auth_id"] = bytes.fromhex(pin["auth_id"])

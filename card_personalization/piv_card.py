@@ -16,7 +16,6 @@ from contextlib import suppress
 from uuid import UUID
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
@@ -39,15 +38,16 @@ from card_personalization.card import (
     CardSecret,
     Check,
     Mismatch,
+    import_not_offered,
     refused,
 )
 from card_personalization.layout import Role
 from card_personalization.pins import random_pin
+from card_personalization.piv_keys import private_key_objects, public_key_in
 from card_personalization.piv_layout import ALGORITHMS, CIPHERS, PivLayout
-from card_personalization.piv_reader import PivReader, padded
+from card_personalization.piv_reader import PivReader, algorithm_of, padded
 from card_personalization.transport import Transport
-from keys.backend import KeySpec
-from pki.errors import Unavailable
+from keys.backend import KeySpec, PrivateKey
 from pki.serials import Entropy
 from pki.signing import IssuerPrivateKey, IssuerPublicKey
 
@@ -126,7 +126,15 @@ class PivCard(PivReader):
         answer = self.channel.send(
             0x00, 0x47, 0x00, self.layout.slots[role].reference, template, le=256
         )
-        return _public_key(tlv.parse(answer), spec)
+        return public_key_in(tlv.parse(answer), spec)
+
+    def import_key(self, role: Role, key: PrivateKey) -> None:
+        """Yubico's IMPORT ASYMMETRIC KEY; PIN and touch as the slot has them by default."""
+        self.select()
+        algorithm, slot = algorithm_of(key.public_key()), self.layout.slots[role].reference
+        body = private_key_objects(key)
+        if not self._offered("", lambda: self.channel.send(0x00, 0xFE, algorithm, slot, body)):
+            raise import_not_offered()
 
     def request_key(self, role: Role, public_key: IssuerPublicKey) -> IssuerPrivateKey:
         """Key of the slot, used with the factory's PIN."""
@@ -371,21 +379,3 @@ class PivCard(PivReader):
         self.select()
         body = tlv.encode(0x5C, object_id) + tlv.encode(0x53, content)
         self.channel.send(0x00, 0xDB, 0x3F, 0xFF, body)
-
-
-def _public_key(answer: tuple[tlv.Tlv, ...], spec: KeySpec) -> IssuerPublicKey:
-    """Public key of 7F49; raises ``Unavailable`` unless it is of the kind asked for."""
-    try:
-        if spec.rsa_bits:
-            modulus, exponent = (
-                int.from_bytes(tlv.find(answer, 0x7F49, tag) or b"", "big") for tag in (0x81, 0x82)
-            )
-            key = rsa.RSAPublicNumbers(exponent, modulus).public_key()
-            if key.key_size == spec.rsa_bits:
-                return key
-        else:
-            point = tlv.find(answer, 0x7F49, 0x86) or b""
-            return ec.EllipticCurvePublicKey.from_encoded_point(spec.curve, point)
-    except ValueError:
-        pass
-    raise Unavailable("card.public_key", f"the card gave no public key of {spec.name}")

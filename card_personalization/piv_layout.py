@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from card_personalization.layout import Role
+from card_personalization.layout import KeyOrigin, Role
 from card_personalization.sourced import read_sourced, shipped
 from keys.backend import KeySpec
 from pki.errors import InvalidInput
@@ -58,6 +58,7 @@ class PivLayout:
 
     aid: bytes
     algorithms: tuple[KeySpec, ...]
+    key_origin: KeyOrigin
     slots: Mapping[Role, Slot]
     root: bytes
     chuid: bytes
@@ -94,7 +95,8 @@ def _card(card: Mapping[str, Any]) -> dict[str, Any]:
     octets = {name: bytes.fromhex(card[name]) for name in ("aid", "chuid", "ccc")}
     octets |= {name: bytes.fromhex(card[name]) for name in ("fasc_n", "ccc_start")}
     specs = tuple(KeySpec(name) for name in wanted)
-    return {"algorithms": specs, "expiry": card["expiry"], **octets}
+    origin = KeyOrigin(card["key_origin"])
+    return {"algorithms": specs, "key_origin": origin, "expiry": card["expiry"], **octets}
 
 
 def _rest(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from card_personalization.card import CardProfile, CardSecret, IssuingCard
 from card_personalization.hpki_issuing import HpkiIssuing
-from card_personalization.layout import Layout, load_layout
+from card_personalization.layout import KeyOrigin, Layout, load_layout
 from card_personalization.piv_card import PivCard
 from card_personalization.piv_layout import PivLayout, load_piv_layout
 from card_personalization.sourced import shipped
@@ -25,6 +25,11 @@ class HpkiProfile:
     layout: Layout
     name: str = HPKI
 
+    @property
+    def key_origin(self) -> KeyOrigin:
+        """As the layout says."""
+        return self.layout.key_origin
+
     def card(self, transport: Transport, secret: CardSecret) -> IssuingCard:
         """Return the HPKI card behind the connection."""
         return HpkiIssuing(transport, self.layout, secret)
@@ -41,6 +46,11 @@ class PivProfile:
 
     layout: PivLayout
     name: str = PIV
+
+    @property
+    def key_origin(self) -> KeyOrigin:
+        """As the layout says."""
+        return self.layout.key_origin
 
     def card(self, transport: Transport, secret: CardSecret) -> IssuingCard:
         """Return the PIV card behind the connection."""

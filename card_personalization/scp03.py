@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.cmac import CMAC
 from cryptography.hazmat.primitives.constant_time import bytes_eq
 from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFCMAC, CounterLocation, Mode
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
 
 from card_personalization import tlv
 from card_personalization.apdu import OK, CardChannel, IssuerKeyRefused
@@ -143,6 +144,10 @@ class SecureChannel(CardChannel):
         """Give the card other static keys in place of those of ``old_version`` (PUT KEY)."""
         data = key_data(keys, version, self._session.dek)
         self.send(0x80, 0xD8, old_version, _THREE_KEYS, data)
+
+    def wrapped(self, private_key: bytes) -> bytes:
+        """Return a private key under K-DEK, by AES key wrap with padding. Source: RFC 5649."""
+        return aes_key_wrap_with_padding(self._session.dek, private_key)
 
     def _opened(self, answer: bytes, sw: int) -> bytes:
         if not has_r_mac(sw):

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -34,14 +35,15 @@ from card_personalization.card import (
 )
 from card_personalization.card import CardState as ChipState
 from card_personalization.inspection import VERIFY, certificates_on, expected_on, not_offered
-from card_personalization.layout import Role
+from card_personalization.layout import KeyOrigin, Role
 from card_personalization.pins import pin_envelope_purpose
 from card_personalization.records import Card, CardState, Run, RunState, Step
 from card_personalization.runs import failed_card, run_on
 from card_personalization.transport import Transport
 from card_personalization.verify import CheckResult, check_card
-from keys.backend import KeySpec
+from keys.backend import KeySpec, PrivateKey
 from keys.diversify import card_key
+from keys.files import make_private_key
 from keys.sealing import seal
 from operators.directory import Directory
 from operators.statements import Signer
@@ -76,7 +78,10 @@ class Report:
 
 @dataclass(frozen=True)
 class Station:
-    """Personalizes cards; ``master`` gives the secret that card keys are derived from."""
+    """Personalizes cards; ``master`` gives the secret that card keys are derived from.
+
+    ``make_key`` makes the holder's keys where the profile wants them imported.
+    """
 
     store: Store
     trail: Trail
@@ -87,6 +92,7 @@ class Station:
     master: Callable[[], bytes]
     clock: Clock
     entropy: Entropy
+    make_key: Callable[[KeySpec], PrivateKey] = make_private_key
 
     def personalize(
         self,
@@ -312,18 +318,34 @@ class _Work:
                 act()
 
     def make_keys(self) -> None:
-        """Make the key pairs on the card, but keep those that were certified already."""
-        station = self._station
+        """Make the key pairs, but keep those that were certified already.
+
+        What was imported is entered when it is on the card and no longer here.
+        """
+        station, origin = self._station, self._station.profile.key_origin
         rows = {Role(row.usage.value): row for row in self._rows() if row.usage is not None}
         made = {}
         for role, spec in self._specs.items():
             if role in rows:
                 self._public_keys[role] = self._certified_key(rows[role])
             else:
-                self._public_keys[role] = self._card.generate_key(role, spec)
+                self._public_keys[role] = self._make_key(role, spec, origin)
                 made[role.value] = _spki_sha256(self._public_keys[role])
+        if not made:
+            return
+        detail: dict[str, Any] = {"origin": origin.value, "spki": made}
+        if origin is KeyOrigin.IMPORT:
+            detail |= {"written": True, "kept": False}
         with station.store.begin() as tx:
-            station.enter(tx, "CARD.KEYGEN", self._run, self._card_operator, spki=made)
+            station.enter(tx, "CARD.KEYGEN", self._run, self._card_operator, **detail)
+
+    def _make_key(self, role: Role, spec: KeySpec, origin: KeyOrigin) -> IssuerPublicKey:
+        """Have the card make the key, or make it here, write it to the card and forget it."""
+        if origin is KeyOrigin.CARD:
+            return self._card.generate_key(role, spec)
+        key = self._station.make_key(spec)
+        self._card.import_key(role, key)
+        return key.public_key()
 
     def set_pins(self) -> None:
         """Draw PINs, store their envelopes, then set them."""

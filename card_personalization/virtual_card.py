@@ -39,6 +39,7 @@ COMMANDS: Commands[Session] = {
     (0x00, 0xCA): file_commands.get_data,
     **secure_messaging.HANDSHAKE,
     (0x80, 0xD8): security_commands.put_key,
+    (0x00, 0xDB): security_commands.put_private_key,
     (0x00, 0x20): security_commands.verify,
     (0x00, 0x24): security_commands.change_reference_data,
     (0x80, 0x08): security_commands.log_out,

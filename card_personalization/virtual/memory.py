@@ -46,7 +46,7 @@ class PinFile:
 
 @dataclass(frozen=True)
 class KeyFile:
-    """The application's private key; ``private_key_der`` is PKCS#8, empty until generated."""
+    """The application's private key; ``private_key_der`` is PKCS#8, empty until there is one."""
 
     fid: int
     sfi: int

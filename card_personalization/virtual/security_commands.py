@@ -11,6 +11,7 @@ from typing import cast
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap_with_padding
 
 from card_personalization import scp03, tlv
 from card_personalization.virtual.memory import PIN_SIZE, KeyFile, PinFile
@@ -163,18 +164,66 @@ def generate_key_pair(session: Session, command: Command) -> Answer:
     file = _key_file(session, tlv.find(objects, 0xB6, 0x81))
     if command.p1 == 0x80:
         key = cast(rsa.RSAPrivateKey, session.make_key(KeySpec(f"RSA-{file.key_bits}")))
-        private_key_der = key.private_bytes(
-            serialization.Encoding.DER,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        session.save(replace(file, private_key_der=private_key_der))
+        _store_key(session, file, key)
     else:
         key = _private_key(file)
     numbers = key.public_key().public_numbers()
     modulus = numbers.n.to_bytes(key.key_size // 8, "big")
     exponent = numbers.e.to_bytes((numbers.e.bit_length() + 7) // 8, "big")
     return tlv.encode(0x7F49, tlv.encode(0x81, modulus), tlv.encode(0x82, exponent)), 0x9000
+
+
+def put_private_key(session: Session, command: Command) -> Answer:
+    """PUT DATA of a key made elsewhere, for the issuer as long as the card is not activated.
+
+    Data: B6{81 file reference}, 84{7F48{91 exponent, 92 and 93 primes} under the session's K-DEK}.
+    """
+    if session.secure is None:
+        raise Status(0x6982)
+    if session.chip.activated:
+        raise Status(0x6985)
+    if (command.p1, command.p2) != (0x3F, 0xFF):
+        raise Status(0x6A86)
+    try:
+        objects = tlv.parse(command.data)
+        file = _key_file(session, tlv.find(objects, 0xB6, 0x81))
+        wrapped = tlv.find(objects, 0x84) or b""
+        template = tlv.parse(aes_key_unwrap_with_padding(session.secure.dek, wrapped))
+        key = _rsa_key(
+            *(
+                int.from_bytes(tlv.find(template, 0x7F48, tag) or b"", "big")
+                for tag in (0x91, 0x92, 0x93)
+            )
+        )
+    except (ValueError, InvalidInput, InvalidUnwrap) as error:
+        raise Status(0x6A80) from error
+    if key.key_size != file.key_bits:
+        raise Status(0x6A80)
+    _store_key(session, file, key)
+    return DONE
+
+
+def _rsa_key(exponent: int, p: int, q: int) -> rsa.RSAPrivateKey:
+    """Key of these; ValueError if they are none."""
+    d = rsa.rsa_recover_private_exponent(exponent, p, q)
+    return rsa.RSAPrivateNumbers(
+        p,
+        q,
+        d,
+        rsa.rsa_crt_dmp1(d, p),
+        rsa.rsa_crt_dmq1(d, q),
+        rsa.rsa_crt_iqmp(p, q),
+        rsa.RSAPublicNumbers(exponent, p * q),
+    ).private_key()
+
+
+def _store_key(session: Session, file: KeyFile, key: rsa.RSAPrivateKey) -> None:
+    private_key_der = key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    session.save(replace(file, private_key_der=private_key_der))
 
 
 def _private_key(file: KeyFile) -> rsa.RSAPrivateKey:
