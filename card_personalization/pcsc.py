@@ -25,7 +25,7 @@ from card_personalization.transport import (
 )
 from pki.errors import InvalidInput, NotFound, Unavailable
 
-LIMIT_SECONDS = 60.0
+LIMIT_SECONDS = 120.0
 """Longest wait for one answer; a chip takes tens of seconds to make an RSA key."""
 
 _LOOK_SECONDS = 0.2  # pcscd itself looks no oftener

@@ -53,7 +53,7 @@ from pki.errors import Conflict, InvalidInput, NotFound, Refused, Unavailable
 SERIAL = "0a1b2c3d4e5f6071"
 FACTORY_KEYS = StaticKeys(bytes(range(16)), bytes(range(16, 32)), bytes(range(32, 48)))
 OWN_KEYS = StaticKeys(bytes(range(64, 96)), bytes(range(96, 128)), bytes(range(128, 160)))
-PINS = {Role.SIGN: "Sign-4567", Role.AUTH: "1234"}
+PINS = {Role.SIGN: "Sign-4567", Role.AUTH: "82736455"}
 NAMED_PINS = {role.value: pin for role, pin in PINS.items()}
 LAYOUT = default_layout()
 DIGEST_INFO = digest_info(hashes.SHA256(), bytes(32))
