@@ -13,6 +13,8 @@ from card_personalization import iso7816_15_asn1 as asn1
 from card_personalization import tlv
 from pki.errors import InvalidInput
 
+_MAX_SIZE = 16_384  # characters of a PIN, bits of a modulus
+
 
 @dataclass(frozen=True)
 class CiaInfo:
@@ -143,11 +145,11 @@ def decode_passwords(encoded: bytes) -> tuple[PasswordObject, ...]:
             label=_text(entry["common"]["label"]),
             auth_id=_bytes(entry["class_attributes"]["auth_id"]),
             reference=entry["type_attributes"]["pwd_reference"].native & 0xFF,
-            min_length=entry["type_attributes"]["min_length"].native,
-            max_length=entry["type_attributes"]["max_length"].native
-            or entry["type_attributes"]["stored_length"].native,
-            stored_length=entry["type_attributes"]["stored_length"].native,
-            pad_char=(entry["type_attributes"]["pad_char"].native or b"\x00")
+            min_length=_size(entry["type_attributes"]["min_length"]),
+            max_length=_size(entry["type_attributes"]["max_length"])
+            or _size(entry["type_attributes"]["stored_length"]),
+            stored_length=_size(entry["type_attributes"]["stored_length"]),
+            pad_char=(entry["type_attributes"]["pad_char"].native or b"\x00")[:1]
             if "needs_padding" in entry["type_attributes"]["pwd_flags"].native
             else None,
         )
@@ -192,7 +194,7 @@ def decode_private_keys(encoded: bytes) -> tuple[PrivateKeyObject, ...]:
             auth_id=_bytes(entry["common"]["auth_id"]),
             usage=tuple(sorted(entry["class_attributes"]["usage"].native)),
             user_consent=bool(entry["common"]["user_consent"].native),
-            modulus_bits=entry["type_attributes"]["modulus_length"].native,
+            modulus_bits=_size(entry["type_attributes"]["modulus_length"]),
             path=_path(entry["type_attributes"]["value"]),
             key_reference=entry["class_attributes"]["key_reference"].native,
             generated="card_generated" in (entry["class_attributes"]["access_flags"].native or ()),
@@ -268,6 +270,13 @@ def _path(path: Any) -> bytes:
     if not value:
         raise InvalidInput("card.directory", "an empty path in the directory of the card")
     return value
+
+
+def _size(value: Any) -> int:
+    found: int = value.native or 0
+    if not 0 <= found <= _MAX_SIZE:
+        raise InvalidInput("card.directory", "a size in the directory of the card is impossible")
+    return found
 
 
 def _text(value: Any) -> str:

@@ -48,6 +48,7 @@ from card_personalization.piv_layout import ALGORITHMS, CIPHERS, PivLayout
 from card_personalization.piv_reader import PivReader, algorithm_of, padded
 from card_personalization.transport import Transport
 from keys.backend import KeySpec, PrivateKey
+from pki.errors import Unavailable
 from pki.serials import Entropy
 from pki.signing import IssuerPrivateKey, IssuerPublicKey
 
@@ -57,6 +58,7 @@ MANAGEMENT_KEY = "piv management"
 _WRONG_PARAMETER = (0x6A80, 0x6A86, 0x6700, 0x6A88)
 _NO_SPACE = 0x6A84
 _MOST_TRIES = 256
+_AGAIN = "Put the card in again, and take another one if it stays so."
 _SPARE_SLOT = 0x9D  # key management, mandatory and unused
 
 
@@ -77,10 +79,19 @@ class PivCard(PivReader):
         self._pin: str | None = None
 
     def mark(self, number: bytes) -> CardIdentity:
-        """Write a CHUID whose GUID is the number, as a version 4 UUID, with the factory's key."""
-        self.open_factory()
-        self.write_chuid(UUID(bytes=number, version=4).bytes)
-        return self.identify()
+        """Write a CHUID whose GUID is the number, as a version 4 UUID, with the factory's key.
+
+        A GUID that shows at a second look stays. Unavailable (card.unmarked) if none shows then.
+        """
+        if not self.guid():
+            self.open_factory()
+            self.write_chuid(UUID(bytes=number, version=4).bytes)
+        identity = self.identify()
+        if not identity.chip_serial:
+            raise Unavailable(
+                "card.unmarked", "the card has not kept the number it was given", _AGAIN
+            )
+        return identity
 
     def write_chuid(self, guid: bytes) -> None:
         """Write the CHUID: FASC-N, GUID of 16 octets, expiry, no signature. Part 1, 3.1.2."""
@@ -165,7 +176,7 @@ class PivCard(PivReader):
         return found
 
     def set_pins(self, pins: Mapping[str, str], known: bool, confirm: Callable[[], None]) -> bool:
-        """PIN by RESET RETRY COUNTER with the factory's PUK, then the PUK itself.
+        """PIN by RESET RETRY COUNTER with the factory's PUK, then the PUK itself; both are tried.
 
         Once the PUK is changed nobody can set the PIN anew, so a refused factory PUK means that an
         earlier run came to an end here, if it left PINs that are known.
@@ -177,8 +188,10 @@ class PivCard(PivReader):
                 return False
             raise WrongPin(0x63C0)
         self._pin = pins["PIN"]
+        self.verify_pin(Role.SIGN, self._pin)
         confirm()
         self.channel.send(0x00, 0x24, 0x00, self.layout.puk.reference, padded(factory) + puk)
+        self._set_pin(puk, pin)
         return True
 
     def lock(self) -> None:
@@ -264,8 +277,7 @@ class PivCard(PivReader):
         wanted = padded(pins["PIN"])
         if self._factory_puk(wanted) is not None:
             raise Mismatch("the card still has a PUK of the factory")
-        reference = self.layout.pin.reference
-        self.channel.send(0x00, 0x2C, 0x00, reference, padded(pins["PUK"]) + wanted)
+        self._set_pin(padded(pins["PUK"]), wanted)
         return "refused"
 
     def _factory_pin(self) -> str:
@@ -284,10 +296,12 @@ class PivCard(PivReader):
         self.select()
         return self._first_accepted(
             {self.layout.factory.puk: 0, self.layout.reset_pins[1]: 0},
-            lambda puk: self.channel.send(
-                0x00, 0x2C, 0x00, self.layout.pin.reference, padded(puk) + pin
-            ),
+            lambda puk: self._set_pin(padded(puk), pin),
         )
+
+    def _set_pin(self, puk: bytes, pin: bytes) -> None:
+        """RESET RETRY COUNTER, which wins the tries of PIN and PUK back. Part 2, 3.2.3."""
+        self.channel.send(0x00, 0x2C, 0x00, self.layout.pin.reference, puk + pin)
 
     def _first_accepted(
         self, secrets: Mapping[str, int], present: Callable[[str], object]

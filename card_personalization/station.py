@@ -47,7 +47,7 @@ from keys.files import make_private_key
 from keys.sealing import seal
 from operators.directory import Directory
 from operators.statements import Signer
-from pki.errors import Refused
+from pki.errors import Refused, Unavailable
 from pki.serials import Entropy
 from pki.signing import IssuerPublicKey, spki_der
 from pki.validity import Clock, whole_seconds
@@ -118,6 +118,12 @@ class Station:
             with self.store.begin() as tx:
                 self._verify_order(tx, order_id, batch, card_operator)
             identity = card.mark(self.entropy(_NUMBER_OCTETS))
+        if card.identify() != identity:
+            raise Unavailable(
+                "card.unsteady",
+                "the card gave two different answers to who it is",
+                "Put it in again, and take another one if it stays so.",
+            )
         run, specs = self._open_run(order_id, identity, batch, card_operator, admit)
         work = _Work(self, run, card, specs, batch, card_operator, progress)
         with work.step("ISSUER"):

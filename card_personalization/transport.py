@@ -166,16 +166,26 @@ def _shown(head: bytes, body: bytes, secret: bool) -> str:
 
 
 class FaultTransport:
-    """A card pulled at the ``fail_at``-th APDU (counted from 1), for tests.
+    """A card with a fault at the ``fail_at``-th APDU (counted from 1), for tests.
 
-    ``after`` True: the command is still executed and only its answer is lost. The card loses
-    power; this transport stays dead. ``sent`` counts APDUs, so a fault-free run tells the range.
+    It is pulled: it loses power, and this transport stays dead. With ``spoil`` another answer comes
+    in place of its own instead, and it goes on; ``spoil`` gets its own, empty where the command did
+    not reach it. ``after`` True: the command is still executed. ``sent`` counts APDUs, so a
+    fault-free run tells the range.
     """
 
-    def __init__(self, inner: Transport, fail_at: int, *, after: bool = False) -> None:
+    def __init__(
+        self,
+        inner: Transport,
+        fail_at: int,
+        *,
+        after: bool = False,
+        spoil: Callable[[bytes], bytes] | None = None,
+    ) -> None:
         self._inner = inner
         self._fail_at = fail_at
         self._after = after
+        self._spoil = spoil
         self._dead = False
         self.sent = 0
 
@@ -185,14 +195,15 @@ class FaultTransport:
         return self._inner.atr
 
     def transmit(self, apdu: bytes) -> bytes:
-        """Answer of the inner transport, or CardRemoved from the chosen APDU on."""
+        """Answer of the inner transport or another one, or CardRemoved from the chosen APDU on."""
         if self._dead:
             raise CardRemoved
         self.sent += 1
         if self.sent != self._fail_at:
             return self._inner.transmit(apdu)
-        if self._after:
-            self._inner.transmit(apdu)
+        answer = self._inner.transmit(apdu) if self._after else b""
+        if self._spoil is not None:
+            return self._spoil(answer)
         self._dead = True
         self._inner.reset()
         raise CardRemoved

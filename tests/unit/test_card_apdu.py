@@ -161,3 +161,15 @@ def test_a_pulled_card_stays_away() -> None:
     with pytest.raises(CardRemoved):
         transport.reset()
     assert (transport.sent, inner.resets, inner.pairs) == (2, 1, [])
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_spoilt_answer_comes_in_place_of_the_cards_own(after: bool) -> None:
+    """The card goes on, and knows of the command only if it got it."""
+    inner = Script(*[("00A40400", "6A82")] * after, ("00A40401", "9000"))
+    transport = FaultTransport(inner, 1, after=after, spoil=lambda own: own[::-1] + b"\x6f\x00")
+    expected = "826a6f00" if after else "6f00"
+    assert transport.transmit(bytes.fromhex("00A40400")).hex() == expected
+    assert transport.transmit(bytes.fromhex("00A40401")).hex() == "9000"
+    transport.reset()
+    assert (transport.sent, inner.resets, inner.pairs) == (2, 1, [])

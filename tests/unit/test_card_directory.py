@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,12 @@ def test_a_layout_item_without_basis_is_refused(old: str, new: str) -> None:
     assert old in text
     with pytest.raises(InvalidInput):
         load_layout(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize("length", [-1, 16_385, 1 << 40])
+def test_impossible_sizes_are_refused(length: int) -> None:
+    """A PIN padded to such a length, or a block for such a key, would fill the memory."""
+    with pytest.raises(InvalidInput, match=r"card\.directory"):
+        cia.decode_passwords(cia.encode_password(replace(PIN, stored_length=length)))
+    with pytest.raises(InvalidInput, match=r"card\.directory"):
+        cia.decode_private_keys(cia.encode_private_key(replace(KEY, modulus_bits=length)))
