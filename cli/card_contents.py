@@ -25,7 +25,6 @@ from pki.validity import japan_date
 from policies.hcroles import hc_role_table
 
 _LONGEST = 500  # characters of one text
-_MOST_KEY_BITS = 65_536
 _NEEDS_PIN = SecurityNotSatisfied.stable_code
 
 Tree = dict[str, Any]
@@ -177,7 +176,7 @@ def _directory(facts: DirectoryFacts) -> Tree:
             "key_label": _bounded(key.label),
             "key_id": _bounded(key.key_id.hex()),
             "key_path": _bounded(key.path.hex()),
-            "key_bits": key.modulus_bits if 0 < key.modulus_bits <= _MOST_KEY_BITS else None,
+            "key_bits": key.modulus_bits or None,
         }
     if facts.pin is not None:
         tree["pin_reference"] = f"{facts.pin.reference:02X}"

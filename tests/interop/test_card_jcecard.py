@@ -52,7 +52,7 @@ def test_a_card_that_asks_no_pin_per_signature_is_refused(centre: Centre) -> Non
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.soak)])
 def test_pulled_and_put_in_again(centre: Centre, every: int, after: bool) -> None:  # noqa: FBT001
-    start = 100 * (1 + after)
+    start = 1000 * (1 + after)
     (order,) = order_all(centre, row(start))
     probe = JceCard()
     make_piv(centre, order.id, EmbeddedTransport(probe), NO_PIN_PER_SIGNATURE)
