@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
@@ -47,7 +47,30 @@ def signing_payload(
     return digest_info(algorithm, digest) if isinstance(public_key, rsa.RSAPublicKey) else digest
 
 
-class CardPrivateKey(rsa.RSAPrivateKey):
+class _OnCard:
+    """What no key on a card does."""
+
+    def private_numbers(self) -> NoReturn:
+        """Refused: the key never leaves the card."""
+        raise _unsupported("export of a private key")
+
+    def private_bytes(
+        self,
+        encoding: serialization.Encoding,
+        format: serialization.PrivateFormat,  # noqa: A002 - the name in cryptography
+        encryption_algorithm: serialization.KeySerializationEncryption,
+    ) -> NoReturn:
+        """Refused: the key never leaves the card."""
+        raise _unsupported("export of a private key")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
+class CardPrivateKey(_OnCard, rsa.RSAPrivateKey):
     """RSA key that signs by PKCS#1 v1.5 on the card; all else is Refused (card.unsupported)."""
 
     def __init__(self, public_key: rsa.RSAPublicKey, sign_digest_info: SignPayload) -> None:
@@ -82,27 +105,8 @@ class CardPrivateKey(rsa.RSAPrivateKey):
         """Refused: the key is for signatures."""
         raise _unsupported("decryption")
 
-    def private_numbers(self) -> NoReturn:
-        """Refused: the key never leaves the card."""
-        raise _unsupported("export of a private key")
 
-    def private_bytes(
-        self,
-        encoding: serialization.Encoding,
-        format: serialization.PrivateFormat,  # noqa: A002 - the name in cryptography
-        encryption_algorithm: serialization.KeySerializationEncryption,
-    ) -> NoReturn:
-        """Refused: the key never leaves the card."""
-        raise _unsupported("export of a private key")
-
-    def __copy__(self) -> CardPrivateKey:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> CardPrivateKey:
-        return self
-
-
-class CardCurveKey(ec.EllipticCurvePrivateKey):
+class CardCurveKey(_OnCard, ec.EllipticCurvePrivateKey):
     """EC key that signs by ECDSA on the card; all else is Refused (card.unsupported)."""
 
     def __init__(self, public_key: ec.EllipticCurvePublicKey, sign_hash: SignPayload) -> None:
@@ -137,25 +141,6 @@ class CardCurveKey(ec.EllipticCurvePrivateKey):
     def exchange(self, algorithm: ec.ECDH, peer_public_key: ec.EllipticCurvePublicKey) -> NoReturn:
         """Refused: the key is for signatures."""
         raise _unsupported("key agreement")
-
-    def private_numbers(self) -> NoReturn:
-        """Refused: the key never leaves the card."""
-        raise _unsupported("export of a private key")
-
-    def private_bytes(
-        self,
-        encoding: serialization.Encoding,
-        format: serialization.PrivateFormat,  # noqa: A002 - the name in cryptography
-        encryption_algorithm: serialization.KeySerializationEncryption,
-    ) -> NoReturn:
-        """Refused: the key never leaves the card."""
-        raise _unsupported("export of a private key")
-
-    def __copy__(self) -> CardCurveKey:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> CardCurveKey:
-        return self
 
 
 def _unsupported(what: str) -> Refused:
