@@ -28,6 +28,12 @@ CA_LABEL = "HPKI CA CERTIFICATE"
 """Labels of CA certificates. Source: JAHIS 24-002 B.4.6."""
 
 
+SCRAP = (
+    "Do not hand it over: revoke it with ground C12_CARD_SCRAPPED and destroy it; an approver "
+    "sends the file back for another attempt."
+)
+
+
 class CardState(StrEnum):
     """Life cycle, as far as the card tells it. Source: ISO/IEC 7816-4 table 13."""
 
@@ -80,6 +86,22 @@ def import_not_offered() -> Unavailable:
     )
 
 
+def steady(known: str, told: str) -> str:
+    """Return the serial a card tells; ``Unavailable`` if it told another one before."""
+    if known and told != known:
+        raise unsteady()
+    return told
+
+
+def unsteady() -> Unavailable:
+    """Return the refusal of a card that is not the same at a second look."""
+    return Unavailable(
+        "card.unsteady",
+        "the card gave two different answers to who it is",
+        "Put it in again, and take another one if it stays so.",
+    )
+
+
 class UsableCard(Protocol):
     """A card in use, of whatever kind; CardError for status words, transport errors pass through.
 
@@ -107,6 +129,10 @@ class UsableCard(Protocol):
 
 class IssuingCard(UsableCard, Protocol):
     """A card at the station. Every step may be repeated after a broken run."""
+
+    @property
+    def known_by_key(self) -> bool:
+        """Whether its factory key is its own, so that who opens the session knows the card."""
 
     not_offered: set[str]
     """What was asked for and this card has not, by name."""
@@ -141,11 +167,8 @@ class IssuingCard(UsableCard, Protocol):
     def draw_pins(self, entropy: Entropy) -> dict[str, str]:
         """Random PINs by name, as many and as long as the card's profile wants them."""
 
-    def set_pins(self, pins: Mapping[str, str], known: bool, confirm: Callable[[], None]) -> bool:
-        """Set the PINs; False if an earlier run did for good, which needs PINs that are ``known``.
-
-        ``confirm`` is called when the card has them, before they can no longer be set anew.
-        """
+    def set_pins(self, pins: Mapping[str, str]) -> None:
+        """Set the PINs and see that the card has them; ``Refused`` if they can be set no more."""
 
     def lock(self) -> None:
         """Put the card's own issuer key in place of the factory's, and end the making."""

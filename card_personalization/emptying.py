@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509 import load_der_x509_certificate
+
 from audit.trail import Event, Trail
+from ca.records import key_is_certified
+from card_personalization.layout import Role as CardRole
 from card_personalization.piv_card import PivCard
 from card_personalization.records import Card, CardState
 from operators.directory import Directory
 from operators.statements import Signer
 from pki.errors import Conflict, HpkiError
+from pki.signing import IssuerPublicKey, key_id, spki_der
 from policies.roles import Role
 from store.database import Store, Transaction
 
@@ -30,10 +38,11 @@ class Emptying:
         Raises ``Conflict`` for a card in stock, reserved or finished, ``Refused`` without the role
         CARD_OPERATOR, ``NotOffered`` if the card has no such command.
         """
-        chip_serial = card.identify().chip_serial
+        chip_serial, keys = card.identify().chip_serial, _keys_on(card)
         with self.store.begin() as tx:
             self.directory.verify_may_act(tx, operator, Role.CARD_OPERATOR)
             _verify_gone(tx, chip_serial)
+            self._verify_nobodys(tx, chip_serial, keys)
             self.trail.append(tx, _event(chip_serial, operator, "OK"))
         try:
             card.factory_reset()
@@ -42,6 +51,35 @@ class Emptying:
                 self.trail.append(tx, _event(chip_serial, operator, "FAIL"))
             raise
         return chip_serial
+
+    def _verify_nobodys(
+        self, tx: Transaction, chip_serial: str, keys: Collection[IssuerPublicKey]
+    ) -> None:
+        """Refuse a card with an operator's key, or with certified keys of a card not destroyed."""
+        register = self.directory.register(tx)
+        known = tx.get(Card, chip_serial) if chip_serial else None
+        for key in keys:
+            spki = spki_der(key)
+            certified = key_is_certified(tx, hashlib.sha256(spki).hexdigest()) and known is None
+            if certified or key_id(spki) in register.credentials:
+                raise Conflict(
+                    "card.reset.known",
+                    "the card holds a key that this site has certified or registered",
+                    "Revoke it, or register another key, and destroy the card.",
+                )
+
+
+def _keys_on(card: PivCard) -> list[IssuerPublicKey]:
+    found = []
+    for role in CardRole:
+        try:
+            der = card.read_certificates(role).holder_der
+            key = load_der_x509_certificate(der).public_key()
+        except (HpkiError, ValueError, UnsupportedAlgorithm):
+            continue
+        if isinstance(key, IssuerPublicKey):
+            found.append(key)
+    return found
 
 
 def _event(chip_serial: str, operator: Signer, outcome: str) -> Event:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -20,6 +20,7 @@ from card_personalization.card import (
     Pin,
     import_not_offered,
     refused,
+    steady,
 )
 from card_personalization.hpki_card import HpkiCard
 from card_personalization.layout import Layout, Role
@@ -60,14 +61,25 @@ class HpkiIssuing:
         self._secret = secret
         self._entropy = entropy
         self._request_pins: dict[Role, str] = {}
+        self._serial = ""
 
     def reset(self) -> None:
         """Warm reset: PIN and issuer authentication are gone."""
         self.card.reset()
 
     def identify(self) -> CardIdentity:
-        """Chip serial, life cycle and version of the issuer key."""
-        return self.card.identify()
+        """Chip serial, life cycle and version of the issuer key.
+
+        Raises ``Unavailable`` (card.unsteady) if the serial is another than before.
+        """
+        identity = self.card.identify()
+        self._serial = steady(self._serial, identity.chip_serial)
+        return identity
+
+    @property
+    def known_by_key(self) -> bool:
+        """Unless the layout says that all blank cards have the same keys."""
+        return self.card.layout.factory is None
 
     def mark(self, number: bytes) -> CardIdentity:
         """Refuse: the chip has its serial from the factory."""
@@ -75,7 +87,7 @@ class HpkiIssuing:
 
     def open_issuer(self) -> bool:
         """Authenticate with the transport keys, or with the issuer keys that replaced them."""
-        identity = self.card.identify()
+        identity = self.identify()
         blank = identity.issuer_key_version == 1
         self.card.authenticate_issuer(self._keys(TRANSPORT_KEY if blank else ISSUER_KEY))
         return identity.state is CardState.ACTIVATED
@@ -120,16 +132,15 @@ class HpkiIssuing:
         """PIN of each application."""
         return {role.value: random_pin(entropy, self.card.layout.pin.digits) for role in Role}
 
-    def set_pins(self, pins: Mapping[str, str], known: bool, confirm: Callable[[], None]) -> bool:
-        """Set both; the issuer may do so again until the card is locked."""
+    def set_pins(self, pins: Mapping[str, str]) -> None:
+        """Set both and try both; the issuer may do so again until the card is locked."""
         for role in Role:
             self.card.set_initial_pin(role, pins[role.value])
-        confirm()
-        return True
+            self.card.verify_pin(role, pins[role.value])
 
     def lock(self) -> None:
         """Replace the transport keys by the card's own issuer keys, then activate the card."""
-        if self.card.identify().issuer_key_version == 1:
+        if self.identify().issuer_key_version == 1:
             self.card.replace_issuer_key(self._keys(ISSUER_KEY))
         self.card.finalize()
 
@@ -202,4 +213,4 @@ class HpkiIssuing:
     def _keys(self, label: str) -> StaticKeys:
         if label == TRANSPORT_KEY and self.card.layout.factory is not None:
             return self.card.layout.factory
-        return issuer_keys(self._secret, label, self.card.identify().chip_serial)
+        return issuer_keys(self._secret, label, self.identify().chip_serial)

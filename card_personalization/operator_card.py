@@ -219,9 +219,9 @@ def make_key(
 ) -> IssuerPublicKey:
     """Make a key on a PIV card, and a self-signed certificate to know it by; the public half.
 
-    The card needs the factory's management key. Where it holds no certificate, a PIN of the factory
-    becomes ``pin``, and a PUK of the factory a random one that nobody knows. Every step may be
-    repeated. Raises ``Refused`` for the factory's PIN, ``IssuerKeyRefused``, ``WrongPin``.
+    The card needs the factory's management key. A PUK of the factory becomes a random one that
+    nobody knows and, where the card holds no certificate, a PIN of the factory ``pin``. Every step
+    may be repeated. Raises ``Refused`` for the factory's PIN, ``IssuerKeyRefused``, ``WrongPin``.
     """
     if place.profile != PIV:
         raise InvalidInput(
@@ -231,14 +231,10 @@ def make_key(
         )
     transport.reset()
     card = PivCard(transport, load_piv_layout(), lambda *_: b"", drawn)
-    if pin == card.layout.factory.pin:
-        raise Refused(
-            "card.operator.factory_pin", "everybody knows the factory's PIN", "Choose another."
-        )
+    refuse_factory_pin(place, pin)
     blank = not any(card.read_object(slot.certificate) for slot in card.layout.slots.values())
     card.open_factory()
-    if blank:
-        _leave_factory(card, pin, drawn)
+    _leave_factory(card, pin if blank else None, drawn)
     card.verify_pin(place.role, pin)
     public_key = card.generate_key(place.role, KEY)
     private_key = card.private_key(place.role, public_key, pin)
@@ -255,13 +251,24 @@ def make_key(
     return public_key
 
 
-def _leave_factory(card: PivCard, pin: str, drawn: Entropy) -> None:
-    """CHANGE REFERENCE DATA of PUK and PIN from the factory's, where these are still there."""
-    layout = card.layout
-    for reference, old, new in (
-        (layout.puk.reference, layout.factory.puk, random_pin(drawn, layout.puk.digits)),
-        (layout.pin.reference, layout.factory.pin, pin),
-    ):
+def refuse_factory_pin(place: KeyPlace, pin: str) -> None:
+    """Raise ``Refused`` for the PIN that every PIV card comes with."""
+    if place.profile == PIV and pin == load_piv_layout().factory.pin:
+        raise Refused(
+            "card.operator.factory_pin", "everybody knows the factory's PIN", "Choose another."
+        )
+
+
+def _leave_factory(card: PivCard, pin: str | None, drawn: Entropy) -> None:
+    """CHANGE REFERENCE DATA of PUK and PIN from the factory's, where these are still there.
+
+    ``pin`` None leaves the PIN, which is the holder's on a card that is in use.
+    """
+    layout, puk = card.layout, random_pin(drawn, card.layout.puk.digits)
+    changes = [(layout.puk.reference, layout.factory.puk, puk)]
+    if pin is not None:
+        changes.append((layout.pin.reference, layout.factory.pin, pin))
+    for reference, old, new in changes:
         with suppress(WrongPin, PinBlocked):
             card.channel.send(0x00, 0x24, 0x00, reference, padded(old) + padded(new))
 

@@ -33,6 +33,7 @@ from card_personalization.apdu import (
 from card_personalization.card import (
     CA_LABEL,
     ROOT_LABEL,
+    SCRAP,
     CardCertificates,
     CardIdentity,
     CardSecret,
@@ -40,6 +41,7 @@ from card_personalization.card import (
     Mismatch,
     import_not_offered,
     refused,
+    steady,
 )
 from card_personalization.layout import Role
 from card_personalization.pins import random_pin
@@ -48,7 +50,7 @@ from card_personalization.piv_layout import ALGORITHMS, CIPHERS, PivLayout
 from card_personalization.piv_reader import PivReader, algorithm_of, padded
 from card_personalization.transport import Transport
 from keys.backend import KeySpec, PrivateKey
-from pki.errors import Unavailable
+from pki.errors import Refused, Unavailable
 from pki.serials import Entropy
 from pki.signing import IssuerPrivateKey, IssuerPublicKey
 
@@ -58,7 +60,6 @@ MANAGEMENT_KEY = "piv management"
 _WRONG_PARAMETER = (0x6A80, 0x6A86, 0x6700, 0x6A88)
 _NO_SPACE = 0x6A84
 _MOST_TRIES = 256
-_AGAIN = "Put the card in again, and take another one if it stays so."
 _SPARE_SLOT = 0x9D  # key management, mandatory and unused
 
 
@@ -77,6 +78,12 @@ class PivCard(PivReader):
         self._entropy = entropy
         self.not_offered: set[str] = set()
         self._pin: str | None = None
+        self._serial = ""
+
+    @property
+    def known_by_key(self) -> bool:
+        """Never: everybody knows the factory's key."""
+        return False
 
     def mark(self, number: bytes) -> CardIdentity:
         """Write a CHUID whose GUID is the number, as a version 4 UUID, with the factory's key.
@@ -89,8 +96,16 @@ class PivCard(PivReader):
         identity = self.identify()
         if not identity.chip_serial:
             raise Unavailable(
-                "card.unmarked", "the card has not kept the number it was given", _AGAIN
+                "card.unmarked",
+                "the card has not kept the number it was given",
+                "Put the card in again, and take another one if it stays so.",
             )
+        return identity
+
+    def identify(self) -> CardIdentity:
+        """GUID and state; ``Unavailable`` (card.unsteady) if the GUID is another than before."""
+        identity = super().identify()
+        self._serial = steady(self._serial, identity.chip_serial)
         return identity
 
     def write_chuid(self, guid: bytes) -> None:
@@ -122,11 +137,13 @@ class PivCard(PivReader):
         self._authenticate(self._own_keys())
 
     def prepare(self, specs: Mapping[Role, KeySpec]) -> None:
-        """Set retry limits, which resets PIN and PUK, and write a CCC where there is none."""
+        """Set retry limits, which resets PIN and PUK; try the PUK; write a CCC if there is none."""
         self.verify_pin(Role.SIGN, self._factory_pin())
         limits = self.layout.pin.tries, self.layout.puk.tries
         if self._offered("retry_limits", lambda: self.channel.send(0x00, 0xFA, *limits)):
             self._pin = None
+        if self._factory_puk(padded(self._factory_pin())) is None:  # before anything is issued
+            raise WrongPin(0x63C0)
         if not self.read_object(self.layout.ccc):
             self._put(self.layout.ccc, self._capabilities())
 
@@ -175,24 +192,24 @@ class PivCard(PivReader):
             found[name] = digits
         return found
 
-    def set_pins(self, pins: Mapping[str, str], known: bool, confirm: Callable[[], None]) -> bool:
+    def set_pins(self, pins: Mapping[str, str]) -> None:
         """PIN by RESET RETRY COUNTER with the factory's PUK, then the PUK itself; both are tried.
 
-        Once the PUK is changed nobody can set the PIN anew, so a refused factory PUK means that an
-        earlier run came to an end here, if it left PINs that are known.
+        Raises ``Refused`` (card.pins.unknown) once the PUK is not the factory's: which PIN the card
+        then has nobody knows for sure, and nobody can set it anew.
         """
         pin, puk = padded(pins["PIN"]), padded(pins["PUK"])
         factory = self._factory_puk(pin)
         if factory is None:
-            if known:
-                return False
-            raise WrongPin(0x63C0)
+            raise Refused(
+                "card.pins.unknown",
+                "the card does not take the factory's PUK, so its PINs cannot be set",
+                SCRAP,
+            )
         self._pin = pins["PIN"]
         self.verify_pin(Role.SIGN, self._pin)
-        confirm()
         self.channel.send(0x00, 0x24, 0x00, self.layout.puk.reference, padded(factory) + puk)
         self._set_pin(puk, pin)
-        return True
 
     def lock(self) -> None:
         """SET MANAGEMENT KEY with the first algorithm the card takes."""
@@ -325,9 +342,8 @@ class PivCard(PivReader):
         return True
 
     def _own_keys(self) -> Iterator[tuple[str, bytes]]:
-        serial = self.guid().hex()
-        if not serial:
-            return
+        """Keys of the card that this was from the first: it is asked again, and gets no other's."""
+        serial = self.identify().chip_serial
         for name in self.layout.management_algorithms:
             yield name, self._secret(f"{MANAGEMENT_KEY} {name}", serial, CIPHERS[name][1])
 

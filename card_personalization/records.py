@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -76,16 +75,14 @@ class Step(SQLModel, table=True):
 class PinEnvelope(SQLModel, table=True):
     """A card's PINs, sealed (HPKE) to the encryption key of one PIN operator.
 
-    ``credential_id`` is the id of that operator's signing key, as the register knows it. ``drawn``
-    are PINs that the card may or may not have got; once it surely has them they are ``sealed``.
+    ``credential_id`` is the id of that operator's signing key, as the register knows it.
     """
 
     __tablename__ = "pin_envelope"
 
     chip_serial: str = Field(sa_column=columns.key_column("card.chip_serial"))
     credential_id: str = Field(sa_column=columns.key_column())
-    sealed: bytes = b""
-    drawn: bytes = b""
+    sealed: bytes
     made_at: datetime
 
 
@@ -138,37 +135,3 @@ def runs_of(tx: Transaction, chip_serial: str) -> list[Run]:
 def envelopes_of(tx: Transaction, chip_serial: str) -> list[PinEnvelope]:
     """Return the card's PIN envelopes."""
     return list(tx.exec(select(PinEnvelope).where(PinEnvelope.chip_serial == chip_serial)))
-
-
-def draw_envelopes(
-    tx: Transaction, chip_serial: str, sealed: Mapping[str, bytes], made_at: datetime
-) -> None:
-    """Store envelopes of PINs that the card is to get, by credential id."""
-    discard_envelopes(tx, chip_serial)
-    for credential_id, octets in sealed.items():
-        envelope = tx.get(PinEnvelope, (chip_serial, credential_id))
-        if envelope is None:
-            envelope = PinEnvelope(
-                chip_serial=chip_serial, credential_id=credential_id, made_at=made_at
-            )
-            tx.add(envelope)
-        envelope.drawn, envelope.made_at = octets, made_at
-
-
-def confirm_envelopes(tx: Transaction, chip_serial: str) -> None:
-    """Enter that the card has the PINs drawn last; envelopes of earlier ones go."""
-    for envelope in envelopes_of(tx, chip_serial):
-        if envelope.drawn:
-            envelope.sealed, envelope.drawn = envelope.drawn, b""
-        else:
-            tx.delete(envelope)
-
-
-def discard_envelopes(tx: Transaction, chip_serial: str) -> None:
-    """Drop what was drawn and never came onto the card."""
-    for envelope in envelopes_of(tx, chip_serial):
-        if envelope.sealed:
-            envelope.drawn = b""
-        else:
-            tx.delete(envelope)
-    tx.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ca import records as ca_records
 from card_personalization import records
+from card_personalization.card import SCRAP
 from card_personalization.inspection import certificates_on
 from card_personalization.records import Card, CardState, Run
 from pki.errors import Conflict, Refused
@@ -26,12 +27,7 @@ def run_on(tx: Transaction, order_id: str, chip_serial: str) -> Run | None:
         raise Conflict("card.destroyed", f"the card {chip_serial} was destroyed")
     if stocked.state is CardState.PERSONALISED:
         raise Conflict("card.personalised", f"the card {chip_serial} is finished already")
-    if any(ca_records.revocation_of(tx, one.id or 0) for one in certificates_on(tx, chip_serial)):
-        raise Conflict(
-            "card.scrapped",
-            f"what was issued on the card {chip_serial} is revoked",
-            "Destroy it; an approver sends the file back for another attempt: `hpki ra send-back`.",
-        )
+    verify_living(tx, chip_serial)
     run = records.open_run(tx, order_id)
     if run is not None and run.chip_serial != chip_serial:
         raise Conflict(
@@ -50,11 +46,35 @@ def run_on(tx: Transaction, order_id: str, chip_serial: str) -> Run | None:
     return run
 
 
+def verify_living(tx: Transaction, chip_serial: str) -> None:
+    """Raise ``Conflict`` where something that was issued on the card is revoked."""
+    if any(ca_records.revocation_of(tx, one.id or 0) for one in certificates_on(tx, chip_serial)):
+        raise Conflict(
+            "card.scrapped",
+            f"what was issued on the card {chip_serial} is revoked",
+            "Destroy it; an approver sends the file back for another attempt: `hpki ra send-back`.",
+        )
+
+
+def verify_known(run: Run, *, proven: bool) -> None:
+    """Raise ``Refused`` unless the card of a run that has set its PINs has proven itself.
+
+    Before, the check of the finished card has its PINs; afterwards only its key tells it from one
+    with the same number and the same certificates.
+    """
+    if not proven:
+        raise Refused(
+            "card.unproven",
+            f"the run on the card {run.chip_serial} broke off after its PINs were set, and nothing "
+            "proves that this is the same card",
+            SCRAP,
+        )
+
+
 def failed_card(run: Run, checks: str) -> Refused:
     """Return the refusal of a card that failed checks."""
     return Refused(
         "card.verify",
         f"the card {run.chip_serial} failed {checks}",
-        "Do not hand it over: revoke it with ground C12_CARD_SCRAPPED and destroy it; an approver "
-        "sends the file back for another attempt.",
+        SCRAP,
     )

@@ -28,17 +28,19 @@ from ca.orders import Batch, Orders, find_order
 from ca.records import CertificateState
 from card_personalization import records
 from card_personalization.card import (
+    SCRAP,
     CardCertificates,
     CardIdentity,
     CardProfile,
     IssuingCard,
+    unsteady,
 )
 from card_personalization.card import CardState as ChipState
 from card_personalization.inspection import VERIFY, certificates_on, expected_on, not_offered
 from card_personalization.layout import KeyOrigin, Role
 from card_personalization.pins import pin_envelope_purpose
-from card_personalization.records import Card, CardState, Run, RunState, Step
-from card_personalization.runs import failed_card, run_on
+from card_personalization.records import Card, CardState, PinEnvelope, Run, RunState, Step
+from card_personalization.runs import failed_card, run_on, verify_known, verify_living
 from card_personalization.transport import Transport
 from card_personalization.verify import CheckResult, check_card
 from keys.backend import KeySpec, PrivateKey
@@ -47,7 +49,7 @@ from keys.files import make_private_key
 from keys.sealing import seal
 from operators.directory import Directory
 from operators.statements import Signer
-from pki.errors import Refused, Unavailable
+from pki.errors import Conflict, Refused
 from pki.serials import Entropy
 from pki.signing import IssuerPublicKey, spki_der
 from pki.validity import Clock, whole_seconds
@@ -118,24 +120,24 @@ class Station:
             with self.store.begin() as tx:
                 self._verify_order(tx, order_id, batch, card_operator)
             identity = card.mark(self.entropy(_NUMBER_OCTETS))
-        if card.identify() != identity:
-            raise Unavailable(
-                "card.unsteady",
-                "the card gave two different answers to who it is",
-                "Put it in again, and take another one if it stays so.",
-            )
+        if card.identify() != identity:  # one answer may be noise
+            raise unsteady()
         run, specs = self._open_run(order_id, identity, batch, card_operator, admit)
         work = _Work(self, run, card, specs, batch, card_operator, progress)
         with work.step("ISSUER"):
             locked = card.open_issuer()
+        verify_known(run, proven=locked or card.known_by_key or not work.ended("PINS"))
         if not locked:
+            if not specs:
+                raise unsteady()
             work.once("FILES", lambda: card.prepare(specs))
             with work.step("KEYS"):
                 work.make_keys()
             with work.step("ISSUE"):
                 work.issue()
             work.once("WRITE", work.write)
-            work.once("PINS", work.set_pins)
+            with work.step("PINS"):
+                work.set_pins()
             with work.step("LOCK"):
                 card.lock()
         with work.step(VERIFY):
@@ -231,18 +233,26 @@ class Station:
     def _close_run(self, run: Run, card_operator: Signer, checks: tuple[CheckResult, ...]) -> None:
         failed = ", ".join(check.step for check in checks if not check.ok)
         with self.store.begin() as tx:
-            stored = tx.get_one(Run, run.id)
+            stored, card = tx.get_one(Run, run.id), tx.get_one(Card, run.chip_serial)
+            if (stored.state, card.state) != (RunState.OPEN, CardState.RESERVED):
+                raise Conflict(
+                    "card.run.ended", f"the run on the card {run.chip_serial} was ended meanwhile"
+                )
+            verify_living(tx, run.chip_serial)
             if failed:
                 records.steps_of(tx, run.id)[-1].detail = failed
                 self.enter(tx, "CARD.PERSONALISE", run, card_operator, "FAIL", failed=failed)
             else:
                 stored.state = RunState.DONE
                 stored.ended_at = whole_seconds(self.clock())
-                tx.get_one(Card, run.chip_serial).state = CardState.PERSONALISED
+                card.state = CardState.PERSONALISED
                 order = find_order(tx, run.order_id)
                 if order.authority is None:
                     self.examination.mark_personalised(tx, order.application_ref)
-                self.enter(tx, "CARD.PERSONALISE", run, card_operator, checks=len(checks))
+                self.enter(
+                    tx, "CARD.PERSONALISE", run, card_operator, checks=len(checks),
+                    not_offered=sorted(not_offered(records.steps_of(tx, run.id))),
+                )  # fmt: skip
         if failed:
             raise failed_card(run, failed)
 
@@ -294,6 +304,8 @@ class _Work:
         self._pins: Mapping[str, str] = {}
         with station.store.read() as tx:
             steps = records.steps_of(tx, run.id)
+            order = find_order(tx, run.order_id)
+        self._content = parse_dossier(order.dossier.encode()).content
         self._ended = {step.name for step in steps if step.ended_at is not None}
         card.not_offered.update(not_offered(steps))
 
@@ -317,9 +329,13 @@ class _Work:
             stored.ended_at = station.clock()
             stored.detail = " ".join(sorted(self._card.not_offered - before))
 
+    def ended(self, name: str) -> bool:
+        """Whether an earlier attempt has brought the step to its end."""
+        return name in self._ended
+
     def once(self, name: str, act: Callable[[], None]) -> None:
         """Do a step that no earlier attempt has brought to its end."""
-        if name not in self._ended:
+        if not self.ended(name):
             with self.step(name):
                 act()
 
@@ -360,36 +376,32 @@ class _Work:
         content = json.dumps({"chip": chip_serial, **pins}).encode()
         with station.store.begin() as tx:
             recipients = station.pin_operators(tx)
-            known = any(one.sealed for one in records.envelopes_of(tx, chip_serial))
-            sealed = {
-                credential_id: seal(content, public_key, pin_envelope_purpose(self._run))
-                for credential_id, public_key in recipients
-            }
-            records.draw_envelopes(tx, chip_serial, sealed, whole_seconds(station.clock()))
-
-        def confirm() -> None:
-            with station.store.begin() as tx:
-                records.confirm_envelopes(tx, chip_serial)
-
-        if self._card.set_pins(pins, known, confirm):
-            self._pins = pins
-        else:
-            with station.store.begin() as tx:
-                records.discard_envelopes(tx, chip_serial)
+            for envelope in records.envelopes_of(tx, chip_serial):
+                tx.delete(envelope)
+            tx.flush()
+            for credential_id, public_key in recipients:
+                tx.add(
+                    PinEnvelope(
+                        chip_serial=chip_serial,
+                        credential_id=credential_id,
+                        sealed=seal(content, public_key, pin_envelope_purpose(self._run)),
+                        made_at=whole_seconds(station.clock()),
+                    )
+                )
+        self._card.set_pins(pins)
+        self._pins = pins
 
     def issue(self) -> None:
         """Have each certificate issued on a request that the card signs."""
         station = self._station
-        with station.store.read() as tx:
-            dossier = parse_dossier(find_order(tx, self._run.order_id).dossier.encode())
         issued = {row.usage for row in self._rows() if row.state is CertificateState.ISSUED}
-        for purpose in dossier.content.profiles:
+        for purpose in self._content.profiles:
             if purpose in issued:
                 continue
             role = Role(purpose.value)
             request = (
                 x509.CertificateSigningRequestBuilder()
-                .subject_name(dossier.content.subject())
+                .subject_name(self._content.subject())
                 .sign(self._card.request_key(role, self._public_keys[role]), hashes.SHA256())
             )
             prepared = station.orders.prepare(self._run.order_id, purpose, request)
@@ -404,11 +416,19 @@ class _Work:
     def verify(self) -> tuple[CheckResult, ...]:
         """Check the finished card, by a fresh challenge where the PINs are still in memory.
 
-        A run that broke after the PINs were set has them no more: the keys have proven themselves
-        by their requests.
+        A run that is taken up on a locked card has them no more: its issuer key has proven that it
+        is the card on which the keys were made.
         """
+        expected = self._expected()
+        if set(expected) != {Role(purpose.value) for purpose in self._content.profiles}:
+            raise Refused(
+                "card.unissued",
+                f"the card {self._run.chip_serial} is locked, and the store has not all of its "
+                "certificates",
+                SCRAP,
+            )
         challenge = self._station.entropy(_CHALLENGE_OCTETS)
-        return check_card(self._card, self._expected(), self._pins, challenge)
+        return check_card(self._card, expected, self._pins, challenge)
 
     def certificates(self) -> dict[Role, x509.Certificate]:
         """Return the holder's certificates as issued."""

@@ -59,12 +59,20 @@ def key_record(kind: str, key: Tree, lang: str) -> Tree:
         elif name == "tries_left" and value == 0:
             record[name] = phrase("blocked", lang)
         elif isinstance(value, datetime):
-            record[name] = str(japan_date(value))
+            record[name] = _day(value)
         elif name == "ca_certificates":
             record[name] = "\n".join(f"{one['label']}: {one['subject']}" for one in value)
         elif name not in ("usage", "unreadable"):
             record[name] = value
     return _told(record) | _unreadable(key, lang)
+
+
+def _day(moment: datetime) -> str:
+    """Day in Japan; of the last day there is, in UTC."""
+    try:
+        return str(japan_date(moment))
+    except OverflowError:
+        return str(moment.date())
 
 
 def _roles(roles: list[Mapping[str, str | None]], lang: str) -> str:

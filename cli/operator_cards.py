@@ -22,6 +22,7 @@ from card_personalization.operator_card import (
     key_on,
     make_key,
     other_card,
+    refuse_factory_pin,
 )
 from card_personalization.pcsc import PcscTransport, readers
 from card_personalization.transport import Transport
@@ -120,6 +121,8 @@ class OperatorCards:
         )
         try:
             public_key = None if wanted.fresh else key_on(transport, place)
+            if public_key is not None:
+                refuse_factory_pin(place, self.vault.pin(draft))
             if public_key is None:
                 pin = self.vault.pin(draft, first=True)
                 public_key = make_key(transport, place, name, pin, now, os.urandom)

@@ -9,8 +9,9 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from queue import SimpleQueue
-from threading import Event, Lock, Thread
+from threading import Event, Lock, Thread, current_thread
 from time import monotonic
+from typing import Any
 
 from ca.orders import Batch
 from ca.records import CarrierKind, order_of_application
@@ -22,7 +23,7 @@ from card_personalization.station import Report
 from card_personalization.transport import ConnectionLost, NoCard, TraceTransport, Transport
 from cli.wiring import Services
 from operators.statements import Signer
-from pki.errors import Conflict, HpkiError
+from pki.errors import HpkiError
 from policies.moves import ApplicationState
 from ra import records
 from store.database import Transaction
@@ -31,6 +32,9 @@ VIRTUAL = "virtual"
 """In place of a reader's name: a virtual card of the site's for each order."""
 
 _LOOK_SECONDS = 0.5
+_OF_THE_CARD = frozenset(
+    f"card.{name}" for name in ("destroyed", "personalised", "reserved.other", "run.other", "used")
+)
 _ATTEMPTS = 3  # of an order whose card is lost on the way, before it is given up for this batch
 
 Result = Report | HpkiError
@@ -71,7 +75,8 @@ def personalize_all(
 ) -> Iterator[Result]:
     """Open one batch and yield each order's report, or what stopped it, as they come.
 
-    Leaving it early lets the cards in work be finished and takes up no other.
+    Ctrl-C lets the cards in work be finished, takes up no other, and is raised again at the end. A
+    fault of this program in one of its threads is raised here.
     """
     for ask in (services.vault.card_master, services.vault.ca_keys):
         ask()  # here, and not in a thread
@@ -83,9 +88,7 @@ def personalize_all(
     for thread in threads:
         thread.start()
     try:
-        for _ in threads:
-            while (result := work.results.get()) is not None:
-                yield result
+        yield from work.until_ended(len(threads))
         yield from work.left_over()
     finally:
         work.stopped.set()
@@ -104,7 +107,7 @@ class _Work:
         setup: Setup,
         orders: Sequence[str],
     ) -> None:
-        self.results: SimpleQueue[Result | None] = SimpleQueue()
+        self.results: SimpleQueue[Any] = SimpleQueue()
         self.stopped = Event()
         self._services = services
         self._card_operator = card_operator
@@ -125,11 +128,30 @@ class _Work:
                     break
         except HpkiError as error:
             self._last = error
-        except BaseException as error:  # a fault of this program: told with the first order left
-            self._last = HpkiError("card.station", f"the station failed: {type(error).__name__}")
-            raise
+        except Exception as error:  # a fault of this program
+            self.results.put(error)
         finally:
             self.results.put(None)
+
+    def until_ended(self, readers: int) -> Iterator[Result]:
+        """Yield results until so many readers have ended."""
+        while readers:
+            try:
+                result = self.results.get()
+            except KeyboardInterrupt:
+                if self.stopped.is_set():
+                    raise
+                self.stopped.set()
+                self._setup.tell("stopping; cards in work are finished first")
+                continue
+            if result is None:
+                readers -= 1
+            elif isinstance(result, HpkiError | Report):
+                yield result
+            else:
+                raise result
+        if self.stopped.is_set():
+            raise KeyboardInterrupt
 
     def left_over(self) -> Iterator[HpkiError]:
         """Yield why each order that no reader came to was not done."""
@@ -158,6 +180,8 @@ class _Work:
     def _inserted(self, reader: str) -> bool:
         """Do one order on the card in the reader; False if none comes."""
         if not self._waited(reader, present=True):
+            if not self._orders or self.stopped.is_set():
+                return False
             raise NoCard(f"there is no card in {reader}")
         order_id = None
         try:
@@ -179,7 +203,7 @@ class _Work:
         """Wait for a card to come or go; whether it did in time, and nobody has stopped us."""
         asked, end = False, monotonic() + self._setup.wait_seconds
         while not wait_for_card(reader, present=present, seconds=0):
-            if self.stopped.is_set() or monotonic() >= end:
+            if self.stopped.is_set() or not self._orders or monotonic() >= end:
                 return False
             if not asked:
                 self._setup.tell(f"{reader}: {'put a card in' if present else 'take the card out'}")
@@ -189,12 +213,13 @@ class _Work:
 
     def _failed(self, order_id: str | None, error: HpkiError, reader: str) -> None:
         """Put the order back if the card was at fault, or was lost and may come back."""
-        again = isinstance(error, ConnectionLost | Conflict) and not self._single
+        again = isinstance(error, ConnectionLost) or error.code in _OF_THE_CARD
+        again = again and not self._single
         if order_id is None:
             self._setup.tell(f"{reader}: {error.text}")
         elif again and self._attempts[order_id] < _ATTEMPTS:
             with self._lock:
-                self._orders.insert(0, order_id)
+                self._orders.append(order_id)
             self._setup.tell(f"{reader}: {order_id}: {error.text}; {error.hint or 'once more'}")
         else:
             self.results.put(error)
@@ -229,7 +254,10 @@ class _Work:
 
     def _traced(self, transport: Transport) -> Transport:
         trace = self._setup.trace
-        return transport if trace is None else TraceTransport(transport, trace)
+        if trace is None:
+            return transport
+        place = f"{current_thread().name} " if len(self._setup.readers) > 1 else ""
+        return TraceTransport(transport, lambda line: trace(place + line))
 
     def _admit(self, order_id: str, tx: Transaction, card: CardIdentity) -> None:
         actor, name = self._card_operator.operator_id, self._setup.profile.name

@@ -274,8 +274,7 @@ def signing_key(spki_hex: str) -> IssuerPublicKey:
     """
     key = _public_key(spki_hex)
     if isinstance(key, rsa.RSAPublicKey):
-        sound = key.key_size in _RSA_BITS and key.public_numbers().e == _EXPONENT
-        if sound and spki_der(key).hex() == spki_hex:
+        if key.key_size in _RSA_BITS and key.public_numbers().e == _EXPONENT:
             return key
     elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
         return key
@@ -294,10 +293,13 @@ def person_digest(full_name: str, birth_date: date | None, salt: str) -> str:
 
 
 def _public_key(spki_hex: str) -> object:
+    """Return the key, None for what is none or is not in its one form: ids are made of the form."""
     try:
-        return load_der_public_key(bytes.fromhex(spki_hex))
+        key = load_der_public_key(bytes.fromhex(spki_hex))
+        plain = isinstance(key, IssuerPublicKey) and spki_der(key).hex() == spki_hex
     except (ValueError, UnsupportedAlgorithm):
         return None
+    return key if plain else None
 
 
 def _proven_octets(keys: Keys, operator_id: str, site_id: str) -> bytes:

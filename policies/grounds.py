@@ -14,7 +14,7 @@ class Ground(Strict):
     """One ground: who may ask, what proves it, hours allowed, reason by RFC 5280.
 
     ``emergency``: one person may act at once on a call, since waiting would let the key be used.
-    ``new_attempt``: what was not handed over yet may be made anew, on another carrier.
+    ``new_attempt``: what the station has not finished may be made anew, on another carrier.
     """
 
     code: str

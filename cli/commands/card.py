@@ -105,24 +105,31 @@ def personalize(
     refused: list[HpkiError] = []
     rows = []
     lines: list[str] = []
+    pause = wait if wait is not None else (300 if len(wanted) > 1 else 0)
+    setup = Setup(places, kind, pause, say, lines.append if trace else None)
+    stopped = False
     with bars() as shown:
         task = shown.start("cards", len(wanted))
-        pause = wait if wait is not None else (300 if len(wanted) > 1 else 0)
-        setup = Setup(places, kind, pause, say, lines.append if trace else None)
-        for result in personalize_all(services, executor, station, wanted, setup):
-            shown.advance(task)
-            if isinstance(result, HpkiError):
-                refused.append(result)
-            else:
-                rows.append(_made(result))
-    if trace is not None:
-        write_output(trace, "".join(f"{line}\n" for line in lines).encode())
+        try:
+            for result in personalize_all(services, executor, station, wanted, setup):
+                shown.advance(task)
+                if isinstance(result, HpkiError):
+                    refused.append(result)
+                else:
+                    rows.append(_made(result))
+        except KeyboardInterrupt:
+            stopped = True
+        finally:
+            if trace is not None:
+                write_output(trace, "".join(f"{line}\n" for line in lines).encode())
     if refused and len(wanted) == 1:
         raise refused[0]
     show_rows(rows, ("order", "card", "not_offered"), as_json=as_json)
     for error in refused:
         show_error(error)
     say(f"cards: {len(rows)} of {len(wanted)} made and checked")
+    if stopped:
+        raise KeyboardInterrupt
     if refused:
         raise Refused(
             "card.some",

@@ -45,6 +45,8 @@ ORDERS = 16
 
 Connect = Callable[[], Transport]
 Centres = Callable[[], Centre]
+SCRAPPED = {"card.verify", "card.unproven", "card.pins.unknown"}
+"""What a second run says of a card that nobody can be sure of any more."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,8 @@ def fail_and_go_on(centre: Centre, kind: str, number: int, fault: Fault) -> str:
     if isinstance(second, Report):
         check(centre, kind, order.id, connect, second)
         return "resumed"
-    assert (second.code, bool(second.hint)) == ("card.verify", True), second
+    assert second.code in SCRAPPED, second
+    assert second.hint, second
     again = scrap(centre, order.id)
     connect = blank(centre, kind, 1000 + number)
     check(centre, kind, again, connect, make(centre, kind, again, connect(), "third"))
@@ -262,11 +265,13 @@ def test_a_card_that_says_it_obeyed_and_did_not(centres: Centres) -> None:
     report = make(centre, PIV, first.id, TraceTransport(connect(), lines.append), "first")
     check(centre, PIV, first.id, connect, report)
     sent = [line[2:10] for line in lines if line.startswith("> ")]
-    lies = (("00DB3FFF", "00FFFFFF"), ("002C0080", "00240081"), ("00240081", "00FFFFFF"))
-    for number, (command, last) in enumerate(lies, start=2):
+    puk = sent.index("00240081")
+    pin = max(at for at in range(puk) if sent[at] == "002C0080")
+    lies = ((sent.index("00DB3FFF"), "00FFFFFF"), (pin, "00240081"), (puk, "00FFFFFF"))
+    for number, (lie, last) in enumerate(lies, start=2):
         order, connect = orders[number - 2], blank(centre, PIV, number)
         pulled = FaultTransport(connect(), sent.index(last), after=True)
-        lying = FaultTransport(pulled, sent.index(command) + 1, spoil=lambda _: b"\x90\x00")
+        lying = FaultTransport(pulled, lie + 1, spoil=lambda _: b"\x90\x00")
         assert isinstance(make(centre, PIV, order.id, lying, "first"), HpkiError)
         check(centre, PIV, order.id, connect, make(centre, PIV, order.id, connect(), "second"))
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 
 from card_personalization.apdu import FileNotFound, NotOffered
 from card_personalization.card_key import signing_payload
@@ -52,10 +52,6 @@ def test_only_what_is_destroyed_in_the_books_is_emptied(centre: Centre, tmp_path
     refused(Unavailable, "card.no_certificate", lambda: empty.read_certificates(Role.SIGN))
     empty.verify_pin(Role.AUTH, FACTORY_PIN)
     key = report.certificates[Role.AUTH].public_key()
-    spki = key.public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    assert spki
     with pytest.raises(FileNotFound):
         empty.sign(Role.AUTH, key, signing_payload(key, hashes.SHA256(), b"text"))  # type: ignore[arg-type]
     assert [json.loads(one.body)["outcome"] for one in entries(centre, "CARD.RESET")] == ["OK"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from card_personalization.station import Report
 from card_personalization.transport import CardRemoved, EmbeddedTransport, FaultTransport
 from pki.errors import Refused
 from store.database import Store
@@ -49,10 +50,20 @@ def test_a_card_that_asks_no_pin_per_signature_is_refused(centre: Centre) -> Non
     assert "sign.pin_per_signature" in refusal.text
 
 
+def finished_or_scrapped(centre: Centre, order_id: str, card: EmbeddedTransport) -> Report | None:
+    """Put it in again; None where its PINs were set, and nothing proves any more who it is."""
+    try:
+        return make_piv(centre, order_id, card, NO_PIN_PER_SIGNATURE, "again")
+    except Refused as refusal:
+        if refusal.code not in ("card.unproven", "card.pins.unknown"):
+            raise
+        return None
+
+
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.soak)])
 def test_pulled_and_put_in_again(centre: Centre, every: int, after: bool) -> None:  # noqa: FBT001
-    start = 1000 * (1 + after)
+    start = 10 + 150 * after
     (order,) = order_all(centre, row(start))
     probe = JceCard()
     make_piv(centre, order.id, EmbeddedTransport(probe), NO_PIN_PER_SIGNATURE)
@@ -65,8 +76,10 @@ def test_pulled_and_put_in_again(centre: Centre, every: int, after: bool) -> Non
             with pytest.raises(CardRemoved):
                 make_piv(centre, order.id, pulled, NO_PIN_PER_SIGNATURE)
             again = EmbeddedTransport(card)
-            report = make_piv(centre, order.id, again, NO_PIN_PER_SIGNATURE, "again")
-            check_whole_piv(centre, order.id, again, report)
+            report = finished_or_scrapped(centre, order.id, again)
+            assert report is not None or fail_at > total // 3
+            if report is not None:
+                check_whole_piv(centre, order.id, again, report)
         except BaseException as failure:
             failure.add_note(f"pulled {'after' if after else 'before'} APDU {fail_at} of {total}")
             raise

@@ -53,6 +53,8 @@ FACTORY_PIN, FACTORY_PUK = "123456", "12345678"
 SLOT_9A, SLOT_9C, HPKI = KeyPlace("piv", "9A"), KeyPlace("piv", "9C"), KeyPlace("hpki")
 VERIFY, SIGN = 0x20, 0x87
 
+pytestmark = pytest.mark.xdist_group("operator_cards")  # one centre, in turn
+
 
 @pytest.fixture(scope="module")
 def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:

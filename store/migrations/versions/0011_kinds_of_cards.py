@@ -1,4 +1,4 @@
-"""Cards of several kinds, and PINs that a card may or may not have got."""
+"""Cards of several kinds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,3 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("card", sa.Column("profile", sa.Text, nullable=False, server_default="hpki"))
-    op.add_column(
-        "pin_envelope",
-        sa.Column("drawn", sa.LargeBinary, nullable=False, server_default=sa.text("''")),
-    )
