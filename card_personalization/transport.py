@@ -168,10 +168,10 @@ def _shown(head: bytes, body: bytes, secret: bool) -> str:
 class FaultTransport:
     """A card with a fault at the ``fail_at``-th APDU (counted from 1), for tests.
 
-    It is pulled: it loses power, and this transport stays dead. With ``spoil`` another answer comes
-    in place of its own instead, and it goes on; ``spoil`` gets its own, empty where the command did
-    not reach it. ``after`` True: the command is still executed. ``sent`` counts APDUs, so a
-    fault-free run tells the range.
+    Without ``spoil`` it is pulled: it loses power, and this transport stays dead. Else ``spoil``
+    makes an answer in place of its own, which it gets, empty where the command did not reach the
+    card. ``after`` True: the command is still executed. ``sent`` counts APDUs, so a fault-free run
+    tells the range.
     """
 
     def __init__(
