@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
+from time import monotonic
 from typing import TypeVar
 
 from card_personalization import iso7816_15 as cia
@@ -23,8 +24,8 @@ from card_personalization.piv_reader import PivReader
 from card_personalization.transport import ConnectionLost, Transport
 from pki.errors import HpkiError, InvalidInput, Unavailable
 
-MAX_COMMANDS = 2000
-"""Commands that one application may cost; a full HPKI application takes less than 200."""
+MAX_COMMANDS, MAX_SECONDS = 2000, 60
+"""What one application may cost; a full HPKI application takes less than 200 commands."""
 
 CERTIFICATE = "certificate"
 """The part of a key's contents that is the holder's certificate."""
@@ -131,15 +132,18 @@ class _Bounded:
 
     def __init__(self, inner: Transport) -> None:
         self._inner = inner
-        self._left = MAX_COMMANDS
+        self._left, self._end = MAX_COMMANDS, monotonic() + MAX_SECONDS
 
     @property
     def atr(self) -> bytes:
         return self._inner.atr
 
     def transmit(self, apdu: bytes) -> bytes:
-        if not self._left:
-            raise Unavailable("card.endless", f"nothing more is read after {MAX_COMMANDS} commands")
+        if not self._left or monotonic() > self._end:
+            raise Unavailable(
+                "card.endless",
+                f"nothing more is read after {MAX_COMMANDS} commands or {MAX_SECONDS} seconds",
+            )
         self._left -= 1
         return self._inner.transmit(apdu)
 

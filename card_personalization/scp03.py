@@ -141,9 +141,20 @@ class SecureChannel(CardChannel):
         return clear, sw
 
     def put_keys(self, keys: StaticKeys, version: int, old_version: int) -> None:
-        """Give the card other static keys in place of those of ``old_version`` (PUT KEY)."""
+        """Give the card other static keys in place of those of ``old_version`` (PUT KEY).
+
+        Raises ``Unavailable`` (card.issuer_keys) unless the card tells their version and check
+        values. Source: GlobalPlatform 11.8.3.
+        """
         data = key_data(keys, version, self._session.dek)
-        self.send(0x80, 0xD8, old_version, _THREE_KEYS, data)
+        answer = self.send(0x80, 0xD8, old_version, _THREE_KEYS, data)
+        values = (key_check_value(key) for key in (keys.enc, keys.mac, keys.dek))
+        if answer != bytes([version]) + b"".join(values):
+            raise Unavailable(
+                "card.issuer_keys",
+                "the card does not confirm the issuer keys it was given",
+                "Put it in again and run it once more; if it stays so, scrap the card.",
+            )
 
     def wrapped(self, private_key: bytes) -> bytes:
         """Return a private key under K-DEK, by AES key wrap with padding. Source: RFC 5649."""

@@ -263,21 +263,30 @@ def test_two_readers_are_fed_from_one_batch(
     assert "cards: 4 of 4 made and checked" in result.err
 
 
+def as_a_shell_starts_it() -> None:
+    """A background job of a script ignores Ctrl-C, and so would what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_the_wait(shell: Terminal, tmp_path: Path) -> None:
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [HPKI, *STATION, order(shell), *reader_of(0), "--wait", "60"],
         env=shell.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "put a card in" in line:
-            break
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+        preexec_fn=as_a_shell_starts_it,
+    ) as process:
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if "put a card in" in line:
+                    break
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert (process.returncode, out) == (130, "[]\n")
     assert "Traceback" not in err
     assert "interrupted; what was begun can be taken up again" in err

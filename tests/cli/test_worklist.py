@@ -85,7 +85,7 @@ def test_the_desk_wants_a_terminal(site: Terminal) -> None:
 
 
 def test_the_desk_prints_and_ends(site: Terminal) -> None:
-    answers = [("T2026-0001", "\r"), ("MAEDA", "p"), ("sheet-T2026-0001", "q")]
+    answers = [("T2026-0001", "\r"), ("MAEDA", "p"), ("check sheet:", "q")]
     plain = {"LANG": "C", "LC_ALL": "C"}
     done = site.typed("ra", "desk", *AOKI, answers=answers, variables=plain)
     assert done.status == 0, done

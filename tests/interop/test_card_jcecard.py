@@ -61,7 +61,7 @@ def finished_or_scrapped(centre: Centre, order_id: str, card: EmbeddedTransport)
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("every", [15, pytest.param(1, marks=pytest.mark.soak)])
 def test_pulled_and_put_in_again(centre: Centre, every: int, after: bool) -> None:  # noqa: FBT001
     start = 20 + 150 * after
     (order,) = order_all(centre, row(start))
