@@ -303,4 +303,5 @@ def test_faults_at_every_command(
     faults = (Fault(fault, fail_at, after) for fail_at in range(1, total + 1))
     fates = fail_at_each(centres, kind, faults)
     assert fates.count("resumed") > total // 4
-    assert ("scrapped" in fates) == (fault != "cut")
+    # an HPKI card proves in each session who it is, so that one pulled is always finished
+    assert ("scrapped" in fates) == ((kind, fault) != (HPKI, "cut"))
