@@ -34,6 +34,11 @@ SCRAP = (
 )
 
 
+def no_secret(*_: object) -> bytes:
+    """Stand for ``CardSecret`` where no own secret of a card is needed."""
+    raise AssertionError("a secret of the card was asked for")
+
+
 class CardState(StrEnum):
     """Life cycle, as far as the card tells it. Source: ISO/IEC 7816-4 table 13."""
 

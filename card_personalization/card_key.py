@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn, Self
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.x509 import load_der_x509_certificate
 
-from pki.errors import Refused
+from pki.errors import Refused, Unavailable
 from pki.signing import IssuerPrivateKey, IssuerPublicKey
 
 SignPayload = Callable[[bytes], bytes]
@@ -28,6 +30,17 @@ def digest_info(algorithm: hashes.HashAlgorithm, digest: bytes) -> bytes:
     if prefix is None or len(digest) != algorithm.digest_size:
         raise _unsupported(f"a {len(digest)}-byte {algorithm.name} digest")
     return prefix + digest
+
+
+def certified_key(certificate_der: bytes) -> IssuerPublicKey:
+    """Public key of a certificate on a card; ``Unavailable`` unless it is a readable RSA or EC."""
+    try:
+        found = load_der_x509_certificate(certificate_der).public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        found = None
+    if not isinstance(found, IssuerPublicKey):
+        raise Unavailable("card.certificate", "the certificate holds no RSA or EC key to be read")
+    return found
 
 
 def card_private_key(public_key: IssuerPublicKey, sign_payload: SignPayload) -> IssuerPrivateKey:

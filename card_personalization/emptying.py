@@ -6,17 +6,15 @@ import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.x509 import load_der_x509_certificate
-
 from audit.trail import Event, Trail
 from ca.records import key_is_certified
+from card_personalization.card_key import certified_key
 from card_personalization.layout import Role as CardRole
 from card_personalization.piv_card import PivCard
 from card_personalization.records import Card, CardState
 from operators.directory import Directory
 from operators.statements import Signer
-from pki.errors import Conflict, HpkiError
+from pki.errors import Conflict, HpkiError, Unavailable
 from pki.signing import IssuerPublicKey, key_id, spki_der
 from policies.roles import Role
 from store.database import Store, Transaction
@@ -73,12 +71,10 @@ def _keys_on(card: PivCard) -> list[IssuerPublicKey]:
     found = []
     for role in CardRole:
         try:
-            der = card.read_certificates(role).holder_der
-            key = load_der_x509_certificate(der).public_key()
-        except (HpkiError, ValueError, UnsupportedAlgorithm):
-            continue
-        if isinstance(key, IssuerPublicKey):
-            found.append(key)
+            found.append(certified_key(card.read_certificates(role).holder_der))
+        except Unavailable as error:
+            if error.code not in ("card.no_certificate", "card.certificate"):
+                raise
     return found
 
 

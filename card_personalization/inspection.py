@@ -12,15 +12,13 @@ from card_personalization import records
 from card_personalization.card import CA_LABEL, ROOT_LABEL, CardCertificates, IssuingCard
 from card_personalization.layout import Role
 from card_personalization.records import Card, Step
-from card_personalization.verify import CheckResult, check_card
+from card_personalization.verify import CHALLENGE_OCTETS, CheckResult, check_card
 from pki.errors import NotFound, Unavailable
 from pki.serials import Entropy
 from store.database import Store, Transaction
 
 VERIFY = "VERIFY"
 """The step of a run whose detail names failed checks; others' details name what is not offered."""
-
-_CHALLENGE_OCTETS = 32
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def inspect(
         card.not_offered.update(*(not_offered(records.steps_of(tx, one.id)) for one in runs))
     if not expected:
         raise Unavailable("card.certificates", f"nothing was issued on the card {chip_serial}")
-    checks = check_card(card, expected, pins, entropy(_CHALLENGE_OCTETS))
+    checks = check_card(card, expected, pins, entropy(CHALLENGE_OCTETS))
     return Inspected(chip_serial, tuple(rows), checks)
 
 

@@ -24,7 +24,7 @@ from card_personalization.inspection import certificates_on, expected_on, not_of
 from card_personalization.layout import KeyOrigin, Role
 from card_personalization.pins import pin_envelope_purpose
 from card_personalization.records import PinEnvelope, Run, Step
-from card_personalization.verify import CheckResult, check_card
+from card_personalization.verify import CHALLENGE_OCTETS, CheckResult, check_card
 from keys.backend import KeySpec
 from keys.sealing import seal
 from operators.statements import Signer
@@ -34,8 +34,6 @@ from pki.validity import whole_seconds
 
 if TYPE_CHECKING:
     from card_personalization.station import Progress, Station
-
-_CHALLENGE_OCTETS = 32
 
 
 class Making:
@@ -185,7 +183,7 @@ class Making:
                 "certificates",
                 SCRAP,
             )
-        challenge = self._station.entropy(_CHALLENGE_OCTETS)
+        challenge = self._station.entropy(CHALLENGE_OCTETS)
         return check_card(self._card, expected, self._pins, challenge)
 
     def certificates(self) -> dict[Role, x509.Certificate]:

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from card_personalization.apdu import CardError, PinBlocked, WrongPin
-from card_personalization.card import CardCertificates
-from card_personalization.card_key import signing_payload
+from card_personalization.card import CardCertificates, no_secret
+from card_personalization.card_key import certified_key, signing_payload
 from card_personalization.hpki_reader import HpkiReader
 from card_personalization.layout import Role, default_layout
 from card_personalization.pins import random_pin
@@ -199,19 +199,15 @@ def key_on(transport: Transport, place: KeyPlace) -> IssuerPublicKey | None:
     try:
         transport.reset()
         card = _reader(transport, place)
-        certificate_der = card.read_certificates(place.role).holder_der
-        found = x509.load_der_x509_certificate(certificate_der).public_key()
+        return certified_key(card.read_certificates(place.role).holder_der)
     except ConnectionLost:
         raise
-    except (CardError, Unavailable, ValueError) as error:
+    except (CardError, Unavailable, InvalidInput) as error:
         if isinstance(error, Unavailable) and error.code == "card.no_certificate":
             return None
         raise Unavailable(
             "card.operator.kind", f"this is no {place.profile} card with a key of an operator"
         ) from None
-    if not isinstance(found, IssuerPublicKey):
-        raise Unavailable("card.operator.kind", "the key on the card is neither RSA nor P-256")
-    return found
 
 
 def make_key(
@@ -230,7 +226,7 @@ def make_key(
             "Register the key that is there, or use a PIV card.",
         )
     transport.reset()
-    card = PivCard(transport, load_piv_layout(), lambda *_: b"", drawn)
+    card = PivCard(transport, load_piv_layout(), no_secret, drawn)
     refuse_factory_pin(place, pin)
     blank = not any(card.read_object(slot.certificate) for slot in card.layout.slots.values())
     card.open_factory()

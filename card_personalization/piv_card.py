@@ -11,7 +11,7 @@ from __future__ import annotations
 import gzip
 import hmac
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from uuid import UUID
 
@@ -138,6 +138,9 @@ class PivCard(PivReader):
 
     def prepare(self, specs: Mapping[Role, KeySpec]) -> None:
         """Set retry limits, which resets PIN and PUK; try the PUK; write a CCC if there is none."""
+        self.not_offered.add("separate_pins")
+        if not self.pin_always(Role.SIGN):
+            self.not_offered.add("pin_per_signature")
         self.verify_pin(Role.SIGN, self._factory_pin())
         limits = self.layout.pin.tries, self.layout.puk.tries
         if self._offered("retry_limits", lambda: self.channel.send(0x00, 0xFA, *limits)):
@@ -301,7 +304,7 @@ class PivCard(PivReader):
         """PIN the card has while it is made: its own from the factory, or what FA left."""
         if self._pin is None:
             self._pin = self._first_accepted(
-                {self.layout.factory.pin: 0, self.layout.reset_pins[0]: 0},
+                (self.layout.factory.pin, self.layout.reset_pins[0]),
                 lambda pin: self.verify_pin(Role.SIGN, pin),
             )
         if self._pin is None:
@@ -312,7 +315,7 @@ class PivCard(PivReader):
         """PUK of the factory that has set this PIN; None if the card accepts none."""
         self.select()
         return self._first_accepted(
-            {self.layout.factory.puk: 0, self.layout.reset_pins[1]: 0},
+            (self.layout.factory.puk, self.layout.reset_pins[1]),
             lambda puk: self._set_pin(padded(puk), pin),
         )
 
@@ -321,9 +324,9 @@ class PivCard(PivReader):
         self.channel.send(0x00, 0x2C, 0x00, self.layout.pin.reference, puk + pin)
 
     def _first_accepted(
-        self, secrets: Mapping[str, int], present: Callable[[str], object]
+        self, secrets: Iterable[str], present: Callable[[str], object]
     ) -> str | None:
-        for one in secrets:
+        for one in dict.fromkeys(secrets):
             with suppress(WrongPin, PinBlocked):
                 present(one)
                 return one

@@ -73,8 +73,4 @@ def verify_known(run: Run, *, proven: bool) -> None:
 
 def failed_card(run: Run, checks: str) -> Refused:
     """Return the refusal of a card that failed checks."""
-    return Refused(
-        "card.verify",
-        f"the card {run.chip_serial} failed {checks}",
-        SCRAP,
-    )
+    return Refused("card.verify", f"the card {run.chip_serial} failed {checks}", SCRAP)

@@ -17,11 +17,7 @@ from audit.trail import Event, Trail
 from ca.dossier import Content
 from ca.orders import Batch, Orders, find_order
 from card_personalization import records
-from card_personalization.card import (
-    CardIdentity,
-    CardProfile,
-    unsteady,
-)
+from card_personalization.card import CardIdentity, CardProfile, unsteady
 from card_personalization.card import CardState as ChipState
 from card_personalization.inspection import VERIFY, not_offered
 from card_personalization.layout import Role

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 
 from card_personalization.card import CardCertificates, Check, IssuingCard, Mismatch, refused
-from card_personalization.card_key import signing_payload
+from card_personalization.card_key import certified_key, signing_payload
 from card_personalization.layout import Role
 from card_personalization.transport import ConnectionLost
 from pki.errors import HpkiError, Refused
-from pki.signing import IssuerPublicKey, verify_signature
+from pki.signing import verify_signature
+
+CHALLENGE_OCTETS = 32
 
 
 @dataclass(frozen=True)
@@ -93,17 +93,8 @@ class _Key:
     certificate_der: bytes
     challenge: bytes
 
-    def public_key(self) -> IssuerPublicKey:
-        try:
-            found = x509.load_der_x509_certificate(self.certificate_der).public_key()
-        except (ValueError, UnsupportedAlgorithm) as error:
-            raise Mismatch(f"the expected certificate cannot be read: {error}") from error
-        if not isinstance(found, IssuerPublicKey):
-            raise Mismatch("the certificate holds neither an RSA nor an EC key")
-        return found
-
     def sign(self) -> bytes:
-        public_key = self.public_key()
+        public_key = certified_key(self.certificate_der)
         payload = signing_payload(public_key, hashes.SHA256(), self.challenge)
         return self.card.sign(self.role, public_key, payload)
 
@@ -116,12 +107,12 @@ class _Key:
         """Signature over the challenge, valid under the certificate; without ``pin`` no VERIFY."""
         if pin is not None:
             self.card.verify_pin(self.role, pin)
-        signature = self.sign()
+        signature, public_key = self.sign(), certified_key(self.certificate_der)
         try:
-            verify_signature(self.public_key(), signature, self.challenge, "SHA-256")
+            verify_signature(public_key, signature, self.challenge, "SHA-256")
         except Refused as error:
             raise Mismatch("the key on the card is not the certificate's") from error
-        return f"{self.public_key().key_size} bits"
+        return f"{public_key.key_size} bits"
 
 
 def _compare(card: IssuingCard, role: Role, expected: CardCertificates) -> str:

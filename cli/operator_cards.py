@@ -121,11 +121,11 @@ class OperatorCards:
         )
         try:
             public_key = None if wanted.fresh else key_on(transport, place)
-            if public_key is not None:
-                refuse_factory_pin(place, self.vault.pin(draft))
             if public_key is None:
                 pin = self.vault.pin(draft, first=True)
                 public_key = make_key(transport, place, name, pin, now, os.urandom)
+            else:
+                refuse_factory_pin(place, self.vault.pin(draft))
         except (WrongPin, PinBlocked):
             self.vault.forget(draft)
             raise

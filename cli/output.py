@@ -166,6 +166,16 @@ def read_input(path: Path, max_octets: int, code: str) -> bytes:
     return octets
 
 
+def refuse_shared(path: Path, mode: int) -> None:
+    """Raise ``Refused`` where a file with secrets has a mode that lets others read it."""
+    if mode & 0o077:
+        raise Refused(
+            "cli.secret.mode",
+            f"{path} may be read by others",
+            f"chmod 600 {path}, and change the secret if it was seen.",
+        )
+
+
 def refuse_existing(path: Path | None) -> None:
     """Raise ``Conflict`` if an output file is there already."""
     if path is not None and path.exists():

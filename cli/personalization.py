@@ -16,7 +16,7 @@ from typing import Any
 from ca.orders import Batch
 from ca.records import CarrierKind, order_of_application
 from card_personalization import records as card_records
-from card_personalization.card import CardIdentity, CardProfile
+from card_personalization.card import CardIdentity, CardProfile, no_secret
 from card_personalization.pcsc import PcscTransport, wait_for_card
 from card_personalization.records import Card
 from card_personalization.station import Report
@@ -35,7 +35,7 @@ _LOOK_SECONDS = 0.5
 _OF_THE_CARD = frozenset(
     f"card.{name}" for name in ("destroyed", "personalised", "reserved.other", "run.other", "used")
 )
-_ATTEMPTS = 3  # of an order whose card is lost on the way, before it is given up for this batch
+_LOSSES = 3  # of an order's card on the way, until it is given up for this batch
 
 Result = Report | HpkiError
 
@@ -116,7 +116,7 @@ class _Work:
         self._station = replace(services.station, profile=setup.profile)
         self._orders = list(orders)
         self._single = len(orders) == 1
-        self._attempts: Counter[str] = Counter()
+        self._losses: Counter[str] = Counter()
         self._lock = Lock()
         self._last: HpkiError | None = None
 
@@ -213,11 +213,13 @@ class _Work:
 
     def _failed(self, order_id: str | None, error: HpkiError, reader: str) -> None:
         """Put the order back if the card was at fault, or was lost and may come back."""
-        again = isinstance(error, ConnectionLost) or error.code in _OF_THE_CARD
-        again = again and not self._single
         if order_id is None:
             self._setup.tell(f"{reader}: {error.text}")
-        elif again and self._attempts[order_id] < _ATTEMPTS:
+            return
+        lost = isinstance(error, ConnectionLost)
+        self._losses[order_id] += lost
+        again = lost and self._losses[order_id] < _LOSSES or error.code in _OF_THE_CARD
+        if again and not self._single:
             with self._lock:
                 self._orders.append(order_id)
             self._setup.tell(f"{reader}: {order_id}: {error.text}; {error.hint or 'once more'}")
@@ -235,12 +237,11 @@ class _Work:
                     fits = known.order_id == order_id
                 if fits or self._single:
                     self._orders.remove(order_id)
-                    self._attempts[order_id] += 1
                     return order_id
         return None
 
     def _identify(self, transport: Transport) -> CardIdentity:
-        return self._setup.profile.card(self._traced(transport), _no_secret).identify()
+        return self._setup.profile.card(self._traced(transport), no_secret).identify()
 
     def _personalize(self, order_id: str, transport: Transport) -> Report:
         return self._station.personalize(
@@ -262,7 +263,3 @@ class _Work:
     def _admit(self, order_id: str, tx: Transaction, card: CardIdentity) -> None:
         actor, name = self._card_operator.operator_id, self._setup.profile.name
         self._services.stock.admit(tx, order_id, card, actor, name)
-
-
-def _no_secret(*_: object) -> bytes:
-    raise AssertionError("who only looks needs no secret")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
-import stat
 import sys
 from dataclasses import dataclass, field
 from getpass import getpass
@@ -13,6 +12,7 @@ from getpass import getpass
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cli.config import SecretReference, Site
+from cli.output import refuse_shared
 from keys.files import FileKeyBackend
 from operators.statements import KeySigner
 from pki.errors import InvalidInput, NotFound, Refused, Unavailable
@@ -139,12 +139,7 @@ class Vault:
         try:
             with path.open("rb") as file:
                 mode = os.fstat(file.fileno()).st_mode
-                if mode & (stat.S_IRWXG | stat.S_IRWXO):
-                    raise Refused(
-                        "cli.secret.mode",
-                        f"{path} may be read by others",
-                        f"chmod 600 {path}, and change the secret if it was seen.",
-                    )
+                refuse_shared(path, mode)
                 return file.read(_MAX_OCTETS).rstrip(b"\r\n")
         except OSError as error:
             raise Unavailable(

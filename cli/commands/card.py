@@ -164,20 +164,16 @@ def layout_changes(layout: Path | None) -> str:
 
     Raises ``Refused`` (cli.secret.mode) if others may read factory secrets in it.
     """
-    from cli.output import read_input
-    from pki.errors import InvalidInput, Refused
+    from cli.output import read_input, refuse_shared
+    from pki.errors import InvalidInput
 
     octets = b"" if layout is None else read_input(layout, 65_536, "card.layout")
     try:
         changes = octets.decode()
     except UnicodeDecodeError:
         raise InvalidInput("card.layout", f"{layout} is not written in UTF-8") from None
-    if layout is not None and "factory" in changes and layout.stat().st_mode & 0o077:
-        raise Refused(
-            "cli.secret.mode",
-            f"{layout} holds factory secrets and may be read by others",
-            f"chmod 600 {layout}",
-        )
+    if layout is not None and "factory" in changes:
+        refuse_shared(layout, layout.stat().st_mode)
     return changes
 
 

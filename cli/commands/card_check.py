@@ -83,18 +83,17 @@ def reset(
     Example: hpki card reset --reader "Reader 00" --operator fujita --confirm 6071
     """
     from contextlib import closing
-    from functools import partial
 
+    from card_personalization.card import no_secret
     from card_personalization.pcsc import PcscTransport, find_reader
     from card_personalization.piv_card import PivCard
     from card_personalization.piv_layout import load_piv_layout
     from cli.output import confirm_digits, say
-    from keys.diversify import card_key
 
     services = options.services()
     numbers = load_piv_layout(layout_changes(layout))
     with closing(PcscTransport(find_reader(reader))) as transport:
-        card = PivCard(transport, numbers, partial(card_key, services.vault.card_master()))
+        card = PivCard(transport, numbers, no_secret)
         serial = card.identify().chip_serial
         say(f"PIV card {serial or 'without a number'}")
         confirm_digits(serial[-4:] or "0000", confirm)
@@ -104,14 +103,11 @@ def reset(
 
 def _pins(path: Path) -> dict[str, str]:
     """Return PINs by name; raises ``InvalidInput`` that tells none."""
-    from cli.output import read_input
-    from pki.errors import InvalidInput, Refused
+    from cli.output import read_input, refuse_shared
+    from pki.errors import InvalidInput
 
     octets = read_input(path, _MAX_OCTETS, "cli.pins")
-    if path.stat().st_mode & 0o077:
-        raise Refused(
-            "cli.secret.mode", f"{path} holds PINs and may be read by others", f"chmod 600 {path}"
-        )
+    refuse_shared(path, path.stat().st_mode)
     lines = [line.split() for line in octets.decode("ascii", "replace").splitlines()]
     if any(len(line) != 2 for line in lines):
         raise InvalidInput("cli.pins", f"{path} holds no lines of NAME and PIN")

@@ -102,8 +102,8 @@ def test_a_strange_piv_card_is_made_and_judged_by_debians_tool(
     which = order(shell)
     with virtual_reader.holding(card):
         (made,) = shell.run(*STATION, which, *reader_of(0)).json
-        missing = "ca_certificates" if extensions else (
-            "ca_certificates, management_key, retry_limits"
+        missing = "ca_certificates, separate_pins" if extensions else (
+            "ca_certificates, management_key, retry_limits, separate_pins"
         )  # fmt: skip
         assert made == {"order": which, "card": made["card"], "not_offered": missing}
         file = disclosed(shell, made["card"], tmp_path)

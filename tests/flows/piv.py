@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -20,11 +19,10 @@ from card_personalization.profiles import PIV, card_profile
 from card_personalization.records import Card, CardState, RunState
 from card_personalization.station import Report
 from card_personalization.transport import Transport
-from keys.sealing import open_sealed
 from pki.signing import IssuerPublicKey, verify_signature
 from store.database import Transaction
 from tests.flows.conftest import Centre
-from tests.flows.registration import batch_for, certificates_on
+from tests.flows.registration import batch_for, certificates_on, pins_of
 
 FACTORY_PIN, FACTORY_PUK = "123456", "12345678"
 
@@ -41,17 +39,6 @@ def make_piv(
     batch = batch_for(centre, order_id, batch_id=f"{attempt}-{order_id}")
     hakko = centre.signers["hakko"]
     return station.personalize(order_id, transport, batch, hakko, lambda _: None, admit)
-
-
-def pins_of(centre: Centre, card: str, order_id: str) -> dict[str, str]:
-    """What the PIN operator reads in the card's only envelope."""
-    with centre.store.read() as tx:
-        (envelope,) = records.envelopes_of(tx, card)
-    purpose = f"hpki pin {card} {order_id}".encode()
-    found: dict[str, str] = json.loads(
-        open_sealed(envelope.sealed, centre.sealing["ansho"], purpose)
-    )
-    return found
 
 
 def check_whole_piv(centre: Centre, order_id: str, transport: Transport, report: Report) -> None:

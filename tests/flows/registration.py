@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -22,8 +23,10 @@ from ca.records import (
     certificates_of_carrier,
     order_of_application,
 )
+from card_personalization.records import envelopes_of
 from card_personalization.station import Report
 from card_personalization.transport import Transport
+from keys.sealing import open_sealed
 from ra import records
 from ra.casework.guards import ROMAJI, has_unusual_romaji
 from ra.casework.inquiries import ANSWER_COLUMNS, AnswerOutcome, InquiryRow
@@ -213,6 +216,17 @@ def order_of(centre: Centre, ref: str) -> Order | None:
     """The application's newest order."""
     with centre.store.read() as tx:
         return order_of_application(tx, ref)
+
+
+def pins_of(centre: Centre, card: str, order_id: str) -> dict[str, str]:
+    """What the PIN operator reads in the card's only envelope."""
+    with centre.store.read() as tx:
+        (envelope,) = envelopes_of(tx, card)
+    purpose = f"hpki pin {card} {order_id}".encode()
+    found: dict[str, str] = json.loads(
+        open_sealed(envelope.sealed, centre.sealing["ansho"], purpose)
+    )
+    return found
 
 
 def certificates_on(centre: Centre, card: str) -> list[Certificate]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import logging
 import re
 import tempfile
@@ -31,12 +30,11 @@ from card_personalization.transport import (
 from card_personalization.virtual.piv_memory import PivChip, Secret
 from card_personalization.virtual_card import VirtualCard
 from card_personalization.virtual_piv import VirtualPiv
-from keys.sealing import open_sealed
 from pki.errors import HpkiError
 from pki.serials import Entropy
 from store.database import Transaction
 from tests.flows.conftest import CARD_MASTER, CARD_SECRET, Centre, Moulds
-from tests.flows.registration import batch_for, order_all, row
+from tests.flows.registration import batch_for, order_all, pins_of, row
 
 FACTORY = {
     "pin": "81726354",
@@ -83,7 +81,7 @@ def test_no_secret_of_a_card_is_told_or_written(
     watch(needles, monkeypatch)
     for number, name in enumerate((HPKI, PIV)):
         serial = make_with_faults(centre, name, 1 + 100 * number, told, needles)
-        needles.update(keys_of(name, serial), **pins_of(centre, serial))
+        needles.update(keys_of(name, serial), **secret_pins(centre, serial))
     kinds = {name.split()[0] for name in needles}
     assert kinds == {"card", "passphrase", "session", "drawn", "static", "management", "factory",
                      "PIN", "PUK", "SIGN", "AUTH"}  # fmt: skip
@@ -210,15 +208,11 @@ def keys_of(name: str, serial: str) -> dict[str, bytes]:
     }
 
 
-def pins_of(centre: Centre, serial: str) -> dict[str, bytes]:
-    """What the PIN operator reads in the envelope."""
+def secret_pins(centre: Centre, serial: str) -> dict[str, bytes]:
+    """The PINs in the envelope."""
     with centre.store.read() as tx:
-        (envelope,) = records.envelopes_of(tx, serial)
         (run,) = records.runs_of(tx, serial)
-    purpose = f"hpki pin {serial} {run.order_id}".encode()
-    read: Mapping[str, str] = json.loads(
-        open_sealed(envelope.sealed, centre.sealing["ansho"], purpose)
-    )
+    read = pins_of(centre, serial, run.order_id)
     return {name: value.encode() for name, value in read.items() if name != "chip"}
 
 

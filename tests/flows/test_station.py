@@ -52,6 +52,7 @@ from tests.flows.registration import (
     entries,
     order_all,
     personalize,
+    pins_of,
     row,
 )
 
@@ -69,17 +70,6 @@ def journal(centre: Centre, card: str) -> tuple[Run, list[records.Step]]:
     with centre.store.read() as tx:
         (run,) = records.runs_of(tx, card)
         return run, records.steps_of(tx, run.id)
-
-
-def envelope_content(centre: Centre, card: str, order_id: str) -> dict[str, str]:
-    """What the PIN operator reads in the card's only envelope."""
-    with centre.store.read() as tx:
-        (envelope,) = records.envelopes_of(tx, card)
-    purpose = f"hpki pin {card} {order_id}".encode()
-    found: dict[str, str] = json.loads(
-        open_sealed(envelope.sealed, centre.sealing["ansho"], purpose)
-    )
-    return found
 
 
 def state_of(centre: Centre) -> ApplicationState:
@@ -140,7 +130,7 @@ def check_certificates(centre: Centre, card: str, report: Report) -> None:
 
 
 def check_pins(centre: Centre, card: str) -> None:
-    content = envelope_content(centre, card, ORDER)
+    content = pins_of(centre, card, ORDER)
     assert set(content) == {"chip", "SIGN", "AUTH"}
     assert content["chip"] == card
     for role in Role:
@@ -222,7 +212,7 @@ def test_no_pin_is_drawn_twice(centre: Centre) -> None:
     for order in orders:
         card = blank_card(centre)
         personalize(centre, order.id, card)
-        content = envelope_content(centre, card, order.id)
+        content = pins_of(centre, card, order.id)
         pins += [content["SIGN"], content["AUTH"]]
     assert len(set(pins)) == 4
 
@@ -560,7 +550,7 @@ def test_a_resumed_run_after_the_activation_compares_what_is_on_the_card(centre:
     transport = PulledAfterActivation(VirtualCard.load(path))
     with pytest.raises(Unavailable):
         personalize(centre, order.id, transport)
-    pins = envelope_content(centre, card, order.id)
+    pins = pins_of(centre, card, order.id)
     report = personalize(centre, order.id, card, batch_for(centre, order.id, batch_id="again"))
     assert [check for check in report.checks if not check.ok] == []
     assert {check.step for check in report.checks} == {
@@ -573,7 +563,7 @@ def test_a_resumed_run_after_the_activation_compares_what_is_on_the_card(centre:
                          "generate_locked", "pin_tries")
         ),
     }  # fmt: skip
-    assert envelope_content(centre, card, order.id) == pins
+    assert pins_of(centre, card, order.id) == pins
     for role in Role:
         inserted(centre, card).verify_pin(role, pins[role])
     names = [step.name for step in journal(centre, card)[1]]

@@ -29,17 +29,17 @@ from store.database import Store
 from tests.faults.resuming import check_whole
 from tests.flows.conftest import CEREMONY, Centre
 from tests.flows.issuing import refused
-from tests.flows.piv import make_piv, pins_of
+from tests.flows.piv import make_piv
 from tests.flows.registration import (
     blank_card,
     entries,
     order_all,
     personalize,
+    pins_of,
     row,
 )
 from tests.interop.jcecard_card import JceCard
 from tests.interop.test_card_pcsc import OpenSC, chip
-from tests.interop.test_card_pcsc import pins_of as hpki_pins_of
 from tests.interop.test_card_piv_virtual import PUBLIC_KEYS, TEXT, verify
 from tests.interop.test_card_piv_virtual import Connection as PivConnection
 from tests.interop.test_card_yubikit import KEYS, STEPS, Connection, new_card, yubikit_host
@@ -189,7 +189,7 @@ def test_opensc_sees_that_the_key_was_not_made_on_the_card_and_signs_with_it(
     (other,) = order_all(centre, row(32))
     personalize(centre, other.id, card)
     opensc, layout = OpenSC(tmp_path), default_layout()
-    pins = hpki_pins_of(centre, imported, order.id)
+    pins = pins_of(centre, imported, order.id)
     (tmp_path / "text").write_bytes(TEXT)
     said = {}
     for serial in (card, imported):

@@ -39,7 +39,9 @@ def test_a_blank_card_becomes_the_orders(centre: Centre) -> None:
     card = EmbeddedTransport(JceCard())
     report = make_piv(centre, order.id, card, NO_PIN_PER_SIGNATURE)
     check_whole_piv(centre, order.id, card, report)
-    assert report.not_offered == ("ca_certificates", "management_key", "retry_limits")
+    assert report.not_offered == (
+        "ca_certificates", "management_key", "pin_per_signature", "retry_limits", "separate_pins",
+    )  # fmt: skip
 
 
 def test_a_card_that_asks_no_pin_per_signature_is_refused(centre: Centre) -> None:

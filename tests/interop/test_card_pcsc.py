@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -19,14 +18,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from card_personalization import records
 from card_personalization.card import CardState
 from card_personalization.hpki_card import HpkiCard
 from card_personalization.layout import Role, default_layout
 from card_personalization.pcsc import CardHangs, PcscTransport, find_reader, readers
 from card_personalization.transport import CardInUse, CardRemoved, CardReset, NoCard
 from card_personalization.virtual_card import VirtualCard
-from keys.sealing import open_sealed
 from pki.errors import Conflict
 from store.database import Store
 from tests.faults.resuming import check_whole
@@ -38,6 +35,7 @@ from tests.flows.registration import (
     certificates_on,
     order_all,
     personalize,
+    pins_of,
     row,
 )
 from tests.interop.virtual_reader import SLOTS, VirtualReader, pull, until
@@ -68,16 +66,6 @@ def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
 
 def chip(centre: Centre, card: str) -> VirtualCard:
     return VirtualCard.load(centre.folder / "virtual_cards" / f"{card}.json")
-
-
-def pins_of(centre: Centre, card: str, order_id: str) -> dict[str, str]:
-    with centre.store.read() as tx:
-        (envelope,) = records.envelopes_of(tx, card)
-    purpose = f"hpki pin {card} {order_id}".encode()
-    found: dict[str, str] = json.loads(
-        open_sealed(envelope.sealed, centre.sealing["ansho"], purpose)
-    )
-    return found
 
 
 # --- the station ---
