@@ -428,11 +428,11 @@ def test_hostile_names_take_no_longer_than_their_length() -> None:
     hostile = (b"a" * 20_000, b"a." * 10_000, b'"' + b"a" * 20_000, b"a@" * 10_000)
     names = sequence(*(Node(tag, one) for one in hostile for tag in (0x81, 0x82, 0x86)))
     draft = SOUND["foreign-ee"].make().first
-    start = time.perf_counter()
+    start = time.process_time()
     for one in names.children:
         draft.put(oids.SUBJECT_ALT_NAME, sequence(one))
         assert judge(draft.encode())
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_nothing_readable_breaks_a_rule() -> None:

@@ -188,10 +188,10 @@ def test_sixty_people_are_quick() -> None:
     same = {f"q{n}": frozenset(Role) - {Role.IA_OPERATOR, Role.AUDITOR} for n in range(60)}
     nearly = {f"r{n}": frozenset({Role.KEY_CUSTODIAN, Role.RA_APPROVER}) for n in range(60)}
     nearly["r0"] |= {Role.IA_MANAGER, Role.RA_EXAMINER, Role.IA_OPERATOR}
-    started = time.perf_counter()
+    started = time.process_time()
     for people, present in ((sparse, 2), (same, 30), (same, 60), (nearly, 60), (nearly, 59)):
         assert set(plan(people, present).stops) == set(people)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def by_trial(work: Work, people: Mapping[str, Collection[Role]], present: int) -> bool:

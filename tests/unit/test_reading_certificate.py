@@ -903,11 +903,11 @@ HUGE: dict[str, Callable[[Node], object]] = {
 def test_huge_certificates_take_little_time(change: Callable[[Node], object]) -> None:
     der = bent_tbs(change)
     assert 40_000 < len(der) <= MAX_OCTETS
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         found = read_certificate(der)
     except InvalidInput as error:
         assert error.code == "pki.certificate.unreadable"  # noqa: PT017
     else:
         assert len(found.faults) <= 60
-    assert time.perf_counter() - start < LONGEST
+    assert time.process_time() - start < LONGEST

@@ -1080,16 +1080,16 @@ HUGE = {
 @pytest.mark.parametrize(("dotted", "content"), HUGE.values(), ids=HUGE)
 def test_huge_values_take_little_time(dotted: str, content: bytes) -> None:
     octets = Node(0x30, content).encode()
-    start = time.perf_counter()
+    start = time.process_time()
     found = read(dotted, octets)
-    assert time.perf_counter() - start < LONGEST
+    assert time.process_time() - start < LONGEST
     assert found.value or found.unreadable
     assert len(found.faults) <= 20
 
 
 def test_a_huge_key_usage_and_number_take_little_time() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert refusal(oids.KEY_USAGE, node(0x03, b"\x00" + b"\xff" * 64_000))
     assert fault(oids.KEY_USAGE, node(0x03, bytes(64_000)))[0] == frozenset()
     assert sound(oids.CRL_NUMBER, node(0x02, b"\x7f" * 64_000)) > 1 << 500_000
-    assert time.perf_counter() - start < LONGEST
+    assert time.process_time() - start < LONGEST

@@ -120,9 +120,9 @@ def test_a_file_has_a_bounded_number_of_objects(monkeypatch: pytest.MonkeyPatch)
     ids=range(7),
 )
 def test_hostile_text_takes_no_longer_than_its_length(octets: bytes) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert codes(octets)[0] == 0
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 def slowly(crl: RevocationList) -> Iterator[Entry]:

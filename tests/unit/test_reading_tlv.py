@@ -234,9 +234,9 @@ def test_faults_are_bounded_and_reading_goes_on() -> None:
 @pytest.mark.parametrize("element", ["0400", "048100", "3000"])
 def test_thousands_of_elements_take_little_time(element: str) -> None:
     octets = bytes.fromhex(element) * (65_536 // (len(element) // 2))
-    start = time.perf_counter()
+    start = time.process_time()
     count = sum(1 for _ in Reader(octets).children(0, len(octets)))
-    assert time.perf_counter() - start < LONGEST
+    assert time.process_time() - start < LONGEST
     assert count == len(octets) * 2 // len(element)
 
 

@@ -708,10 +708,10 @@ HUGE_NAMES = {
 @pytest.mark.parametrize("made", HUGE_NAMES.values(), ids=HUGE_NAMES)
 def test_huge_names_take_little_time(made: Node) -> None:
     der = made.encode()
-    start = time.perf_counter()
+    start = time.process_time()
     found = read_name(der)
     assert len(found.text) + len(found.folded) > 0
-    assert time.perf_counter() - start < LONGEST
+    assert time.process_time() - start < LONGEST
     assert len(found.faults) <= 20
 
 
