@@ -191,7 +191,7 @@ def time_of(tx: Transaction, seq: int) -> datetime | None:
 
 def entry(tx: Transaction, seq: int) -> TrailEntry | None:
     """Return the entry at a position."""
-    return tx.exec(select(TrailEntry).where(TrailEntry.seq == seq)).one_or_none()
+    return tx.get(TrailEntry, seq)
 
 
 def contents(tx: Transaction, after: int, limit: int) -> Sequence[Sequence[Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from cryptography import x509
@@ -99,7 +99,7 @@ class Dossier:
 
     def octets(self) -> bytes:
         """Return the canonical JSON."""
-        tree = asdict(self) | {"content": self.content.model_dump(mode="json")}
+        tree = vars(self) | {"content": self.content.model_dump(mode="json")}
         return canonical_json(tree)
 
     def digest(self) -> str:

@@ -382,6 +382,13 @@ def list_entry(tx: Transaction, series: Series, serial: str) -> ListEntry | None
     return tx.get(ListEntry, (series.key, serial))
 
 
+def is_listed(tx: Transaction, issuer_id: str, serial: str, shard: int) -> bool:
+    """Say whether the serial is an entry of any of the CA's series for that shard."""
+    series = [Series(issuer_id, scope, one).key for scope in ListScope for one in {0, shard}]
+    query = sa.select(_ENTRY.c.serial).where(_ENTRY.c.series.in_(series), _ENTRY.c.serial == serial)
+    return tx.connection().execute(query.limit(1)).first() is not None
+
+
 def mark_published(
     tx: Transaction, series: Series, after: int, up_to: int, number: int, at: datetime
 ) -> None:

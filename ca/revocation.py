@@ -346,7 +346,7 @@ def verify_not_revoked(tx: Transaction, trail: Trail, issuer: Issuer) -> None:
         if (
             search(tx, told, 0, 1)
             or (row is not None and records.revocation_of(tx, row.id or 0) is not None)
-            or any(records.list_entry(tx, Series(above, one), serial) for one in ListScope)
+            or records.is_listed(tx, above, serial, row.shard if row is not None else 0)
         ):
             raise Refused(
                 "ca.issuer.revoked",

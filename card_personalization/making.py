@@ -58,10 +58,12 @@ class Making:
         self._progress = progress
         self._public_keys: dict[Role, IssuerPublicKey] = {}
         self._pins: Mapping[str, str] = {}
+        self._expected: Mapping[Role, CardCertificates] = {}
         with station.store.read() as tx:
             steps = records.steps_of(tx, run.id)
             order = find_order(tx, run.order_id)
         self._content = parse_dossier(order.dossier.encode()).content
+        self._steps = len(steps)
         self._ended = {step.name for step in steps if step.ended_at is not None}
         card.not_offered.update(not_offered(steps))
 
@@ -70,20 +72,16 @@ class Making:
         """Journal the step's begin, and its end if it comes to one."""
         self._progress(name)
         station = self._station
+        self._steps += 1
+        step = Step(run_id=self._run.id, position=self._steps, name=name, begun_at=station.clock())
         with station.store.begin() as tx:
-            step = Step(
-                run_id=self._run.id,
-                position=len(records.steps_of(tx, self._run.id)) + 1,
-                name=name,
-                begun_at=station.clock(),
-            )
             tx.add(step)
         before = set(self._card.not_offered)
         yield
         with station.store.begin() as tx:
-            stored = tx.get_one(Step, (step.run_id, step.position))
-            stored.ended_at = station.clock()
-            stored.detail = " ".join(sorted(self._card.not_offered - before))
+            tx.add(step)
+            step.ended_at = station.clock()
+            step.detail = " ".join(sorted(self._card.not_offered - before))
 
     def ended(self, name: str) -> bool:
         """Whether an earlier attempt has brought the step to its end."""
@@ -166,7 +164,7 @@ class Making:
 
     def write(self) -> None:
         """Write holder, issuing CA and root certificate of each key."""
-        for role, certificates in self._expected().items():
+        for role, certificates in self._issued().items():
             self._card.write_certificates(role, certificates)
 
     def verify(self) -> tuple[CheckResult, ...]:
@@ -175,8 +173,8 @@ class Making:
         A run that is taken up on a locked card has them no more: its issuer key has proven that it
         is the card on which the keys were made.
         """
-        expected = self._expected()
-        if set(expected) != {Role(purpose.value) for purpose in self._content.profiles}:
+        self._expected = self._issued()
+        if set(self._expected) != {Role(purpose.value) for purpose in self._content.profiles}:
             raise Refused(
                 "card.unissued",
                 f"the card {self._run.chip_serial} is locked, and the store has not all of its "
@@ -184,13 +182,13 @@ class Making:
                 SCRAP,
             )
         challenge = self._station.entropy(CHALLENGE_OCTETS)
-        return check_card(self._card, expected, self._pins, challenge)
+        return check_card(self._card, self._expected, self._pins, challenge)
 
     def certificates(self) -> dict[Role, x509.Certificate]:
-        """Return the holder's certificates as issued."""
+        """Return the holder's certificates on the verified card."""
         return {
             role: x509.load_der_x509_certificate(wanted.holder_der)
-            for role, wanted in self._expected().items()
+            for role, wanted in self._expected.items()
         }
 
     def _certified_key(self, row: ca_records.Certificate) -> IssuerPublicKey:
@@ -202,7 +200,7 @@ class Making:
         public_key: IssuerPublicKey = twin.public_key()  # type: ignore[assignment]
         return public_key
 
-    def _expected(self) -> dict[Role, CardCertificates]:
+    def _issued(self) -> dict[Role, CardCertificates]:
         with self._station.store.read() as tx:
             return expected_on(tx, self._run.chip_serial)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,11 +14,26 @@ from sqlmodel import Session
 
 from pki.errors import Conflict, Unavailable
 
-Transaction = Session
-"""The unit of work that repositories are called with; they never commit."""
+_LATELY = 64
 
 _TRY_AGAIN = ("40001", "40P01")
 """SQLSTATE of a failed serialization and of a deadlock. Source: PostgreSQL, appendix A."""
+
+
+class Transaction(Session):
+    """The unit of work that repositories are called with; they never commit.
+
+    The rows it loaded last stay in its memory: proofs get the same few again and again.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, autoflush=True, expire_on_commit=False)
+        self.loaded: deque[object] = deque(maxlen=_LATELY)
+
+
+@event.listens_for(Transaction, "loaded_as_persistent")
+def _keep_loaded(tx: Transaction, row: object) -> None:
+    tx.loaded.append(row)
 
 
 class Store:
@@ -68,8 +84,8 @@ class Store:
         self.engine.dispose()
 
     @contextmanager
-    def _session(self, begin: str) -> Iterator[Session]:
-        with Session(self.engine, autoflush=True, expire_on_commit=False) as session:
+    def _session(self, begin: str) -> Iterator[Transaction]:
+        with Transaction(self.engine) as session:
             try:
                 session.connection(execution_options={"begin_statement": begin})
                 yield session

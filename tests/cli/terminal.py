@@ -49,9 +49,14 @@ class Result:
         return json.loads(self.out)
 
 
-def _take_terminal() -> None:
-    """Make the pty the child's own, with Ctrl-C as a person's shell would leave it."""
+def as_a_shell_starts_it() -> None:
+    """A background job of a script ignores Ctrl-C, and so would what it starts."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _take_terminal() -> None:
+    """Make the pty the child's own."""
+    as_a_shell_starts_it()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from card_personalization.transport import Chip
 from card_personalization.virtual_piv import VirtualPiv
 from tests.cli.conftest import CEREMONY, PEOPLE, application_rows, bring_to_examination
-from tests.cli.terminal import HPKI, Terminal
+from tests.cli.terminal import HPKI, Terminal, as_a_shell_starts_it
 from tests.interop.virtual_reader import SLOTS, VirtualReader, pull, until
 from tests.tiers import require_tool
 
@@ -261,11 +261,6 @@ def test_two_readers_are_fed_from_one_batch(
     assert f"{SLOTS[0]}: take the card out" in result.err
     assert f"{SLOTS[1]}: put a card in" in result.err
     assert "cards: 4 of 4 made and checked" in result.err
-
-
-def as_a_shell_starts_it() -> None:
-    """A background job of a script ignores Ctrl-C, and so would what it starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_ctrl_c_ends_the_wait(shell: Terminal, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.terminal import HPKI, SECONDS, Terminal
+from tests.cli.terminal import HPKI, SECONDS, Terminal, as_a_shell_starts_it
 
 
 @contextmanager
@@ -64,6 +64,7 @@ def test_it_is_broken_off_and_taken_up_again(
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
+                preexec_fn=as_a_shell_starts_it,
             )
             wait_for_lock(process, lock)
             process.send_signal(number)

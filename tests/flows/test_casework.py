@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from sqlmodel import Session
 
 from ca.carriers import card_carrier, file_carrier
 from ca.records import CarrierKind, Order
@@ -21,6 +20,7 @@ from ra.erasure import Erasure
 from ra.intake import Outcome
 from ra.records import find_application
 from reports.reconciliation import check_rows
+from store.database import Transaction
 from tests.flows.conftest import Centre
 from tests.flows.issuing import prepare, refused
 from tests.flows.registration import (
@@ -216,7 +216,7 @@ def test_a_move_that_is_not_in_the_table_is_refused(empty_centre: Centre) -> Non
     """Each of 22 times 22; those for later too. What the guards say of the others is not asked."""
     take_in(empty_centre, row(1))
     found = set()
-    tx = Session(empty_centre.store.engine)  # nothing of it is kept
+    tx = Transaction(empty_centre.store.engine)  # nothing of it is kept
     application = find_application(tx, REF)
     for origin in ApplicationState:
         for to in ApplicationState:
