@@ -85,15 +85,16 @@ def personalize_all(
     threads = [
         Thread(target=work.at, args=(reader,), name=reader, daemon=True) for reader in setup.readers
     ]
-    for thread in threads:
-        thread.start()
     try:
+        for thread in threads:
+            thread.start()
         yield from work.until_ended(len(threads))
         yield from work.left_over()
     finally:
         work.stopped.set()
         for thread in threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
 
 
 class _Work:

@@ -85,7 +85,7 @@ def print_inquiry(
     out: Out,
     operator: options.Operator,
 ) -> None:
-    """Write an inquiry to the register (登録照会一覧) to be printed.
+    """Write an inquiry (登録照会一覧) to be printed.
 
     Example: hpki ra print-inquiry Q20261122-a1b2c3 --out inquiry.pdf --operator aoki
     """

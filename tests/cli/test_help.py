@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import typer
-from typer.testing import CliRunner
 
 from cli.main import app
 from cli.words import HEADINGS, HINTS
@@ -46,22 +45,32 @@ def named(path: tuple[str, ...]) -> str:
     return " ".join(path) or "hpki"
 
 
+@pytest.fixture
+def help_of(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """What ``--help`` after these words prints; the tree of commands is made once."""
+
+    def ask(*path: str) -> str:
+        assert not ROOT.main([*path, "--help"], prog_name="hpki", standalone_mode=False)
+        return capsys.readouterr().out
+
+    return ask
+
+
 def function_of(command: Any) -> Callable[..., None]:
     found: Callable[..., None] = inspect.unwrap(command.callback)
     return found
 
 
 @pytest.mark.parametrize("path", EVERYTHING, ids=named)
-def test_help_ends_well(path: tuple[str, ...]) -> None:
-    said = CliRunner().invoke(app, [*path, "--help"])
-    assert said.exit_code == 0
-    assert "Usage:" in said.stdout
+def test_help_ends_well(path: tuple[str, ...], help_of: Callable[..., str]) -> None:
+    said = help_of(*path)
+    assert "Usage:" in said
     if path in LEAVES or not path:
-        assert "Example: hpki" in " ".join(said.stdout.split())
+        assert "Example: hpki" in " ".join(said.split())
 
 
-def test_the_help_names_the_exit_statuses() -> None:
-    said = " ".join(CliRunner().invoke(app, ["--help"]).stdout.split())
+def test_the_help_names_the_exit_statuses(help_of: Callable[..., str]) -> None:
+    said = " ".join(help_of().split())
     for kind in (InvalidInput, Refused, NotFound, Conflict, Unavailable):
         assert f"{kind.exit_status} " in said
         assert HINTS[kind.exit_status]
@@ -114,9 +123,11 @@ def test_each_line_of_help_is_whole_in_the_list(path: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in EVERYTHING if path not in LEAVES], ids=named)
-def test_no_line_in_the_list_is_cut_at_80_columns(path: tuple[str, ...]) -> None:
-    said = CliRunner(env={"COLUMNS": "80"}).invoke(app, [*path, "--help"])
-    assert [line for line in said.stdout.splitlines()[1:] if line.endswith("...")] == []
+def test_no_line_in_the_list_is_cut_at_80_columns(
+    path: tuple[str, ...], help_of: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert [line for line in help_of(*path).splitlines()[1:] if line.endswith("...")] == []
 
 
 def test_secrets_are_no_arguments() -> None:

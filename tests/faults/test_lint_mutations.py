@@ -94,13 +94,13 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
 @given(TREES)
 def test_any_tree_of_elements(tree: Node) -> None:
     verdict(Corpus(Options(shipped_profiles())), tree.encode())
 
 
-@settings(max_examples=300, deadline=2000)
+@settings(max_examples=100, deadline=2000)
 @given(st.binary(max_size=400))
 def test_any_octets(octets: bytes) -> None:
     verdict(Corpus(Options(shipped_profiles())), octets)

@@ -34,7 +34,6 @@ from pki.signing import (
 from policies.profiles import ListScope
 from tests.golden.vectors import NOW, private_key
 
-EXAMPLES = 1000
 HASHES: dict[str, hashes.SHA256 | hashes.SHA384] = {
     "SHA-256": hashes.SHA256(),
     "SHA-384": hashes.SHA384(),
@@ -267,16 +266,16 @@ def lists(draw: st.DrawFn) -> Drawn:
     return Drawn(key, facts, tuple(by_serial[serial] for serial in sorted(by_serial)))
 
 
-@given(lists())
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
-def test_random_lists_have_the_same_octets(drawn: Drawn) -> None:
-    judge(drawn)
+@pytest.mark.parametrize("examples", [200, pytest.param(1000, marks=pytest.mark.soak)])
+def test_random_lists_have_the_same_octets(examples: int) -> None:
+    limits = settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    limits(given(lists())(judge))()
 
 
 # Lengths, whose own encoding grows from 127 to 128, from 255 to 256, from 65535 to 65536

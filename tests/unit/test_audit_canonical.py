@@ -77,7 +77,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=1000)
+@settings(max_examples=250)
 @given(ANYTHING)
 def test_octets_and_refusals_are_those_of_rfc8785(value: Any) -> None:
     try:

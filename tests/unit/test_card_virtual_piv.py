@@ -874,7 +874,7 @@ COMMANDS = st.builds(
     extensions=st.booleans(),
     opened=st.booleans(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_any_byte_string_gets_a_status_word(
     tmp_path_factory: pytest.TempPathFactory, apdus: list[bytes], extensions: bool, opened: bool
 ) -> None:

@@ -35,7 +35,7 @@ def pages(entries: list[bytes], size: int) -> Iterator[bytes]:
     return (b"".join(entries[at : at + size]) for at in range(0, len(entries), size))
 
 
-@settings(max_examples=300, derandomize=True, deadline=None)
+@settings(max_examples=80, derandomize=True, deadline=None)
 @given(LISTS, LISTS, st.data())
 def test_changes_are_what_sets_say(
     first: dict[int, tuple[int, Reason | None]],

@@ -183,7 +183,7 @@ LISTS = st.one_of(
 
 
 @given(LISTS, st.sampled_from([1, 7, 64, 100, 400, 1 << 18]), st.booleans())
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 def test_findings_are_the_same_whatever_is_judged_at_once(
     entries: list[bytes], octets: int, bare: bool
 ) -> None:
@@ -201,7 +201,7 @@ def test_findings_are_the_same_whatever_is_judged_at_once(
 
 
 @given(LISTS, st.integers(1, 500))
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 def test_entries_are_split_at_any_place(entries: list[bytes], octets: int) -> None:
     whole = b"".join(entries)
     found: list[bytes] = []

@@ -214,7 +214,7 @@ def by_trial(work: Work, people: Mapping[str, Collection[Role]], present: int) -
 ROLES = st.frozensets(st.sampled_from(Role), max_size=len(Role))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(people=st.dictionaries(st.sampled_from("abcd"), ROLES), present=st.integers(1, 3))
 def test_the_plan_agrees_with_trying_every_assignment(
     people: dict[str, frozenset[Role]], present: int
@@ -267,7 +267,7 @@ def test_faults_of_a_kind_of_work(text: str, words: str) -> None:
     assert words in refusal.value.text
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(held=st.lists(st.frozensets(st.sampled_from("abcd")), max_size=4))
 def test_a_work_with_two_shared_slots(held: list[frozenset[str]]) -> None:
     roles = dict(zip("abcd", Role, strict=False))
