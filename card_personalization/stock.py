@@ -44,8 +44,11 @@ class Stock:
     master: Callable[[], bytes]
     make_key: KeyMaker = make_private_key
 
-    def make_virtual(self, actor: str, profile: str = HPKI) -> str:
-        """Make a blank virtual card, take it into stock and return its chip serial."""
+    def make_virtual(self, actor: str, profile: str = HPKI, order_id: str | None = None) -> str:
+        """Make a blank virtual card, take it into stock and return its chip serial.
+
+        For an order it is reserved at once, before anybody else can take it from stock.
+        """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if profile == PIV:
             guid = UUID(bytes=self.entropy(_GUID_OCTETS), version=4)
@@ -59,6 +62,8 @@ class Stock:
             self.write_virtual(self._path(chip_serial), chip_serial)
         with self.store.begin() as tx:
             self.take_in(tx, chip_serial, actor, profile)
+            if order_id is not None:
+                _reserve(tx.get_one(Card, chip_serial), order_id)
         return chip_serial
 
     def write_virtual(self, path: Path, chip_serial: str | None = None) -> None:
@@ -125,7 +130,7 @@ class Stock:
                 return tx.get_one(Card, run.chip_serial)
             card = records.reserved_for(tx, order_id) or records.next_in_stock(tx, profile)
             if card is not None:
-                card.state, card.order_id = CardState.RESERVED, order_id
+                _reserve(card, order_id)
             return card
 
     def _refuse_in_production(self) -> None:
@@ -134,6 +139,10 @@ class Stock:
 
     def _path(self, chip_serial: str) -> Path:
         return self.folder / f"{chip_serial}.json"
+
+
+def _reserve(card: Card, order_id: str) -> None:
+    card.state, card.order_id = CardState.RESERVED, order_id
 
 
 def load_virtual(path: Path, make_key: KeyMaker = make_private_key) -> Chip:

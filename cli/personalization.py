@@ -170,7 +170,7 @@ class _Work:
             serial = (
                 card.chip_serial
                 if card is not None
-                else stock.make_virtual(self._card_operator.operator_id, name)
+                else stock.make_virtual(self._card_operator.operator_id, name, order_id)
             )
             with closing(stock.insert_virtual(serial)) as transport:
                 self.results.put(self._personalize(order_id, transport))

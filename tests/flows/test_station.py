@@ -331,6 +331,17 @@ def test_the_stock_gives_the_orders_own_card_first(centre: Centre) -> None:
     assert begun.chip_serial == cards[1]
 
 
+def test_a_virtual_card_made_for_an_order_is_nobody_elses(centre: Centre) -> None:
+    """Two readers that take from stock at once would have fought for it."""
+    first, second = order_all(centre, row(1), row(2))
+    made = centre.stock.make_virtual("hakko", order_id=first.id)
+    assert centre.stock.reserve(second.id) is None
+    given = centre.stock.reserve(first.id)
+    assert given is not None
+    assert given.chip_serial == made
+    assert personalize(centre, first.id, centre.stock.insert_virtual(made)).order_id == first.id
+
+
 # --- refused on the way, before a key is certified ---
 
 
