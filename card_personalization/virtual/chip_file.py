@@ -21,18 +21,17 @@ ChipT = TypeVar("ChipT")
 
 
 def write_file(path: Path, record: Mapping[str, object]) -> None:
-    """Replace the card file as a whole: temporary file, fsync, rename; mode 0600; OSError.
+    """Replace the card file as a whole: temporary file, rename; mode 0600; OSError.
 
-    Bytes become hexadecimal. The folder is not synced: after a power cut of the machine the chip
-    may be one command back, never torn.
+    Bytes become hexadecimal. A program that is killed leaves the chip as the last command did.
+    Nothing is synced, since a chip writes some sixty times while it is personalized: a power cut of
+    the machine may take the newest commands, or the card.
     """
     text = json.dumps(record, default=bytes.hex)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
             stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
