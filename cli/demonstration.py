@@ -17,7 +17,7 @@ from cli.openssl import Verdict, verify_with_openssl
 from cli.output import read_input, say, show_banner, show_record, show_rows
 from cli.personalization import VIRTUAL, Setup, personalize_all, waiting_orders
 from cli.progress import Bars, bars
-from cli.reporting import report_prefectures
+from cli.reporting import USUAL, Wish, write_report
 from cli.site import make_site
 from cli.transcripts import write_transcript
 from cli.wiring import Services, open_services
@@ -34,6 +34,8 @@ from ra.intake import ImportReport, Outcome
 from ra.persons.applicants import birth_date_of
 from ra.records import find_application
 from ra.revocation import CallerCheck, Request
+from reports.prefecture_tables import cards_report
+from reports.tables import Language
 
 _MAX_OCTETS = 20 * 1024 * 1024
 
@@ -209,7 +211,8 @@ class _Play:
 
     def outputs(self) -> list[Path]:
         """Write the report and return every file that the demonstration leaves for people."""
-        _, paths = report_prefectures(self.services, None, None)
+        wish = Wish(None, Language.JAPANESE, USUAL, None)
+        _, paths = write_report(self.services, cards_report, wish)
         public = sorted(self.services.targets[0].folder.glob("[!.]*"))
         return [*self.files, *public, *paths]
 

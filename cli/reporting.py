@@ -1,50 +1,157 @@
-"""Reports written to files."""
+"""Reports written to files: which there are, for which moment, in which forms."""
 
 from __future__ import annotations
 
-from datetime import date
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from audit import records as audit_records
 from cli.output import write_output
-from cli.transcripts import imprint
+from cli.progress import bars
 from cli.wiring import Services, now
 from pki.errors import InvalidInput
-from pki.validity import japan_date
-from reports.csvfile import prefectures_csv
-from reports.issuance import MEASURE, cards_by_prefecture
-from reports.jsonfile import prefectures_json
-from reports.prefectures import PrefectureReport, prefecture_report
-from reports.render import prefectures_html
+from pki.validity import japan_date, start_of_day, whole_seconds
+from reports.files import Format, report_files
+from reports.index_page import IndexEntry, index_file, index_html
+from reports.moment import Moment, moment
+from reports.prefecture_tables import TITLE as PREFECTURES
+from reports.prefecture_tables import cards_report
+from reports.stamp import stamp_of
+from reports.tables import Language, Report, Text
+from store.database import Transaction
 
-_EARLIEST = date(2000, 1, 1)
+Builder = Callable[[Transaction, Moment], Report]
+"""Computes a report as of a moment; a report of a month takes the one of ``moment.day``."""
+
+USUAL = (Format.HTML, Format.XLSX, Format.CSV, Format.JSON)
+"""What is written unless a format is asked for: all that needs no extra."""
 
 
-def report_prefectures(
-    services: Services, as_of: date | None, folder: Path | None
-) -> tuple[PrefectureReport, list[Path]]:
-    """Write the report of cards by prefecture as HTML, CSV and JSON, replacing the day's own."""
-    today = japan_date(now())
-    day = as_of or today
-    if not _EARLIEST <= day <= today:
+@dataclass(frozen=True)
+class Registered:
+    """A report that ``hpki report`` makes; one with ``monthly`` belongs to the monthly set."""
+
+    name: str
+    title: Text
+    takes: Text
+    monthly: Builder | None = None
+
+
+MOMENT = Text("基準日時", "a moment")
+REPORTS = (Registered("prefectures", PREFECTURES, MOMENT, cards_report),)
+"""Every report, in the order of lists and of the monthly index."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a command line asks of any report; None is now, or the site's ``reports/``."""
+
+    as_of: datetime | None
+    language: Language
+    formats: Sequence[Format]
+    out: Path | None
+
+
+def write_report(services: Services, build: Builder, wish: Wish) -> tuple[Report, list[Path]]:
+    """Compute a report and write its files, replacing those of the same day."""
+    at = wish.as_of or present(services)
+    with services.store.read() as tx:
+        as_of = moment(tx, at, now())
+        report = build(tx, as_of)
+    folder = wish.out or services.site.path("reports")
+    entry = _write(services, report, as_of, wish, folder)
+    return report, [folder / file.name for file in entry.files]
+
+
+def write_month(services: Services, month: date, wish: Wish) -> list[Path]:
+    """Write all monthly reports as of the end of a month, or now in it, and their index."""
+    end = start_of_day((month + timedelta(days=31)).replace(day=1))
+    at = min(end, present(services)) if month <= japan_date(now()) else end
+    name = f"{month:%Y-%m}"
+    folder = wish.out or services.site.path("reports") / name
+    builders = [one.monthly for one in REPORTS if one.monthly]
+    entries = []
+    with services.store.read() as tx, bars() as shown:
+        as_of = moment(tx, at, now())
+        for build in shown.track(builders, len(builders), f"reports {name}"):
+            entries.append(_write(services, build(tx, as_of), as_of, wish, folder))
+    index = folder / "index.html"
+    write_output(index, index_html(entries, name, wish.language), replace=True)
+    return [*(folder / file.name for entry in entries for file in entry.files), index]
+
+
+def _write(
+    services: Services, report: Report, as_of: Moment, wish: Wish, folder: Path
+) -> IndexEntry:
+    stamp = stamp_of(report, str(services.kind), services.site.settings.centre.name, as_of)
+    files = []
+    with bars() as shown:
+        made = report_files(report, stamp, wish.language, wish.formats)
+        for name, content in shown.track(made, len(wish.formats), report.name):
+            write_output(folder / name, content, replace=True)
+            files.append(index_file(name, content))
+    return IndexEntry(report, stamp, tuple(files))
+
+
+def present(services: Services) -> datetime:
+    """Return this second, or the next after waiting for it if the trail has an entry of this one.
+
+    A report knows the entries before its moment: made so, what was just done is in it, and the
+    same moment given later finds the same entries.
+    """
+    at = whole_seconds(now())
+    with services.store.read() as tx:
+        head = audit_records.head(tx)
+        newest = audit_records.time_of(tx, head.seq) if head else None
+    if newest is None or whole_seconds(newest) != at:
+        return at
+    at += timedelta(seconds=1)
+    while (left := (at - now()).total_seconds()) > 0:
+        time.sleep(left)
+    return at
+
+
+def read_moment(text: str) -> datetime | None:
+    """Return the moment that ``--as-of`` names: the end of Japan's day, or an RFC 3339 moment.
+
+    None for today, whose end is still to come. Raises ``InvalidInput`` for anything else.
+    """
+    try:
+        if len(text) == len("2016-08-31"):
+            day = date.fromisoformat(text)
+            return None if day == japan_date(now()) else start_of_day(day + timedelta(days=1))
+        at = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        at = None
+    if at is None or at.utcoffset() is None or at.microsecond:
         raise InvalidInput(
             "reports.as_of",
-            f"{day} is not a day that a report can be made for",
-            f"Give a day from {_EARLIEST} to {today}.",
+            f"{text!r} is neither a day nor a moment with its zone",
+            "Give 2016-08-31, the end of that day in Japan, or 2016-08-31T15:00:00+09:00.",
         )
-    with services.store.read() as tx:
-        counts = cards_by_prefecture(tx, day)
-    report = prefecture_report(counts, day, MEASURE)
-    stamp = imprint(services)
-    target = folder or services.site.path("reports")
-    paths = [target / f"prefectures-{day}.{ending}" for ending in ("html", "csv", "json")]
-    for path, octets in zip(
-        paths,
-        (
-            prefectures_html(report, stamp),
-            prefectures_csv(report, stamp),
-            prefectures_json(report, stamp),
-        ),
-        strict=True,
-    ):
-        write_output(path, octets, replace=True)
-    return report, paths
+    return at
+
+
+def read_month(text: str) -> date:
+    """Return the first day of ``2026-10``; raises ``InvalidInput``."""
+    try:
+        if len(text) == len("2026-10"):
+            return date.fromisoformat(f"{text}-01")
+    except ValueError:
+        pass
+    raise InvalidInput("reports.month", f"{text!r} is not a month", "Give it as 2026-10.")
+
+
+def read_formats(text: str) -> tuple[Format, ...]:
+    """Return the formats of a list with commas, or of "all"; raises ``InvalidInput``."""
+    if text == "all":
+        return tuple(Format)
+    try:
+        return tuple(Format(one.strip()) for one in text.split(","))
+    except ValueError as error:
+        raise InvalidInput(
+            "reports.format", str(error), "Give some of html,pdf,xlsx,csv,json, or all."
+        ) from None

@@ -233,6 +233,9 @@ HEADINGS: dict[str, tuple[str, str]] = {
     "qualification": ("資格", "qualification"),
     "tries_left": ("PIN 残り回数", "PIN tries left"),
     "unreadable": ("読めない項目", "not readable"),
+    "title": ("題名", "title"),
+    "takes": ("指定するもの", "takes"),
+    "monthly": ("月次", "monthly"),
     "yen": ("金額（円）", "yen"),
 }
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 
-from reports.imprint import Imprint, jst
-from reports.prefectures import PrefectureReport
+from reports.cells import PLACES, cell_text, fixed
+from reports.imprint import jst
+from reports.tables import Kind, Language, Text, Value
 
 JsonValue = str | int | bool | None | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 
@@ -22,48 +24,17 @@ def json_bytes(value: JsonValue) -> bytes:
     ).encode()
 
 
-def prefectures_json(report: PrefectureReport, imprint: Imprint) -> bytes:
-    """Write the report as JSON; rates are text with two decimals ("0.68"), never floats."""
-    abroad, total = report.overseas, report.total
-    rows: list[dict[str, JsonValue]] = [
-        {
-            "code": row.prefecture.code,
-            "name_ja": row.prefecture.name_ja,
-            "name_en": row.prefecture.name_en,
-            "physicians": row.prefecture.physicians,
-            "cards": row.cards,
-            "doctor_cards": row.doctor_cards,
-            "rate_percent": _rate(row.rate),
-            "rank": row.rank,
-            "rate_rank": row.rate_rank,
-            "mark": row.mark,
-        }
-        for row in report.rows
-    ]
-    return json_bytes(
-        {
-            "site_kind": imprint.site_kind,
-            "centre": imprint.centre,
-            "made_at": jst(imprint.made_at).isoformat(timespec="seconds"),
-            "as_of": report.as_of.isoformat(),
-            "measure": report.measure,
-            "population_source": report.population.source_ja,
-            "prefectures": rows,
-            "overseas": {
-                "cards": abroad.cards,
-                "doctor_cards": abroad.doctor_cards,
-                "rank": abroad.rank,
-            },
-            "total": {
-                "physicians": total.physicians,
-                "cards": total.cards,
-                "doctor_cards": total.doctor_cards,
-                "rate_percent": _rate(total.rate),
-            },
-        }
-    )
+def json_cell(value: Value | Text, kind: Kind = Kind.TEXT) -> JsonValue:
+    """Return one value of a table: fractions as text ("0.68"), never floats; times in JST.
 
-
-def _rate(rate: Decimal | None) -> str | None:
-    """Write a rate as text, none as null."""
-    return None if rate is None else str(rate)
+    A month is "2016-08"; words of ours are an object with both languages.
+    """
+    if isinstance(value, Text):
+        return {"ja": value.ja, "en": value.en}
+    if isinstance(value, datetime):
+        return jst(value).isoformat(timespec="seconds")
+    if isinstance(value, date):
+        return cell_text(value, kind, Language.ENGLISH)
+    if kind in PLACES and isinstance(value, int | Decimal):
+        return str(fixed(value, kind))
+    return str(value) if isinstance(value, Decimal) else value

@@ -13,7 +13,9 @@ FONTS = ("Noto Sans CJK JP", "Noto Sans JP")
 
 
 def pdf_of(html: bytes) -> bytes:
-    """Return a page as PDF, A4 as its style sheet says; nothing is fetched.
+    """Return a page as PDF/A-3u, A4 as its style sheet says; nothing is fetched.
+
+    The dates in it are those of the page's ``dcterms`` metadata: the same page, the same bytes.
 
     Raises ``Unavailable`` where WeasyPrint, the libraries it needs or a Japanese font are not
     installed: a paper with boxes instead of a name is worse than none.
@@ -28,7 +30,9 @@ def pdf_of(html: bytes) -> bytes:
         ) from None
     _verify_fonts()
     fetcher = weasyprint.urls.URLFetcher(allowed_protocols=("data",))
-    made: bytes = weasyprint.HTML(string=html.decode(), url_fetcher=fetcher).write_pdf()
+    made: bytes = weasyprint.HTML(string=html.decode(), url_fetcher=fetcher).write_pdf(
+        pdf_variant="pdf/a-3u"
+    )
     return made
 
 

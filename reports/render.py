@@ -2,58 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from reports.imprint import Imprint, day_text, jst_text
-from reports.prefectures import PrefectureReport, PrefectureRow
-from reports.tiles import PLACES, SPANS, ColourClass, colour_classes, colours
-
-TILE = 64
-BAR_WIDTH = 720
-_TICKS_AT_MOST = 8
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One prefecture on the map; place and ``size`` in pixels, ``value`` as it is printed."""
-
-    row: PrefectureRow
-    x: int
-    y: int
-    size: int
-    value: str
-    fill: str
-    ink: str
-
-
-@dataclass(frozen=True)
-class TileMap:
-    """The map and its legend; ``by_rate`` says whether rates or cards give the colours."""
-
-    by_rate: bool
-    tiles: tuple[Tile, ...]
-    classes: tuple[ColourClass, ...]
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One bar: doctors' cards and the cards of the other professions, lengths in pixels."""
-
-    row: PrefectureRow
-    doctors: str
-    others: str
-
-
-@dataclass(frozen=True)
-class BarChart:
-    """The bars by rank, and the ticks of the axis as (value, place in pixels)."""
-
-    bars: tuple[Bar, ...]
-    ticks: tuple[tuple[int, str], ...]
+from reports.imprint import day_text, jst, jst_text
 
 
 @cache
@@ -71,6 +27,10 @@ def environment() -> Environment:
     made.filters["day"] = day_text
     made.filters["number"] = number_text
     made.filters["hex_groups"] = hex_groups
+    made.filters["css"] = css_string
+    made.filters["lang"] = lang_attribute
+    made.filters["px"] = "{:.1f}".format
+    made.filters["w3c"] = w3c_text
     return made
 
 
@@ -84,58 +44,21 @@ def hex_groups(text: str) -> str:
     return " ".join(text[i : i + 4] for i in range(0, len(text), 4)).lower()
 
 
-def prefectures_html(report: PrefectureReport, imprint: Imprint) -> bytes:
-    """Render the table 発行数順位表 with its map and chart as one HTML file, UTF-8."""
-    page = environment().get_template("prefectures.html.j2")
-    return page.render(
-        report=report,
-        imprint=imprint,
-        map=tile_map(report),
-        chart=bar_chart(report),
-        has_others=report.total.cards > report.total.doctor_cards,
-    ).encode()
+def css_string(text: str) -> Markup:
+    """Write the text as a string of a style sheet; only letters and digits stand unescaped.
 
-
-def tile_map(report: PrefectureReport) -> TileMap:
-    """Colour the tiles by rate; by cards where there is none or the total shows as 0.00 %.
-
-    With a handful of cards every rate rounds to nothing and the map would stay blank.
+    Source: CSS Syntax Level 3, section 4.3.7 (consume an escaped code point).
     """
-    by_rate = bool(report.total.rate)
-    shown = [(row, row.rate if by_rate else Decimal(row.cards)) for row in report.rows]
-    classes = colour_classes([value for _, value in shown if value is not None])
-    tiles = []
-    for row, value in shown:
-        column, line = PLACES[row.prefecture.code]
-        fill, ink = colours(classes, value)
-        text = "–" if value is None else number_text(value)
-        size = TILE * SPANS.get(row.prefecture.code, 1)
-        tiles.append(Tile(row, round(column * TILE), round(line * TILE), size, text, fill, ink))
-    return TileMap(by_rate, tuple(tiles), classes)
+    plain = (one if one.isalnum() and one.isascii() else f"\\{ord(one):06x}" for one in text)
+    return Markup(f'"{"".join(plain)}"')  # noqa: S704 - nothing in it but letters, digits and \
 
 
-def bar_chart(report: PrefectureReport) -> BarChart:
-    """Lay out one bar for each prefecture, most cards first, on an axis that starts at zero."""
-    most = max((row.cards for row in report.rows), default=0)
-    step = _tick_step(most)
-    end = step * max(1, -(-most // step))
-    bars = tuple(
-        Bar(row, _length(row.doctor_cards, end), _length(row.cards - row.doctor_cards, end))
-        for row in report.ranked
-    )
-    return BarChart(bars, tuple((n, _length(n, end)) for n in range(0, end + 1, step)))
+def lang_attribute(text: str, language: str) -> Markup:
+    """Return `` lang="ja"`` for what is not ASCII on an English page: names and places of Japan."""
+    is_foreign = language == "en" and not text.isascii()
+    return Markup(' lang="ja"') if is_foreign else Markup("")
 
 
-def _tick_step(most: int) -> int:
-    """Choose 1, 2 or 5 times a power of ten, so that the axis needs few ticks."""
-    power = 1
-    while True:
-        for digit in (1, 2, 5):
-            if digit * power * _TICKS_AT_MOST >= most:
-                return digit * power
-        power *= 10
-
-
-def _length(count: int, end: int) -> str:
-    """Scale a count to the axis, in pixels with one decimal."""
-    return f"{count * BAR_WIDTH / end:.1f}"
+def w3c_text(moment: datetime) -> str:
+    """Write the moment as metadata want it: 2016-09-01T09:00:00+09:00."""
+    return jst(moment).isoformat(timespec="seconds")

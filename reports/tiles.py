@@ -75,6 +75,7 @@ _SCALE = (
     ("#0b3a75", "#ffffff"),
 )
 _ZERO = ("#ffffff", "#4b5563")
+_BELOW = ("#f3d3b0", "#5a2d0c")
 NO_VALUE = ("#eceae6", "#4b5563")
 
 
@@ -92,17 +93,21 @@ class ColourClass:
 def colour_classes(values: Sequence[Decimal]) -> tuple[ColourClass, ...]:
     """Divide the values into at most five classes of about equal size, lowest first.
 
-    Zero is a class of its own; equal values always share a class. Rates are skewed (most
-    prefectures below 2 %, the first above 6 %), so equal steps would leave most tiles alike.
+    What is below zero is one class, zero another; equal values always share a class. Rates are
+    skewed (most prefectures below 2 %, the first above 6 %), so equal steps would leave most
+    tiles alike.
     """
     ladder = sorted(value for value in values if value > 0)
     members: dict[int, list[Decimal]] = {}
     for value in ladder:
-        below = bisect_left(ladder, value)
-        members.setdefault(below * len(_SCALE) // len(ladder), []).append(value)
-    zeros = len(values) - len(ladder)
-    first = (ColourClass(Decimal(0), Decimal(0), zeros, *_ZERO),) if zeros else ()
-    return first + tuple(
+        lower = bisect_left(ladder, value)
+        members.setdefault(lower * len(_SCALE) // len(ladder), []).append(value)
+    below = sorted(value for value in values if value < 0)
+    zeros = len(values) - len(ladder) - len(below)
+    first = [ColourClass(below[0], below[-1], len(below), *_BELOW)] if below else []
+    if zeros:
+        first.append(ColourClass(Decimal(0), Decimal(0), zeros, *_ZERO))
+    return *first, *(
         ColourClass(group[0], group[-1], len(group), *_SCALE[step])
         for step, group in sorted(members.items())
     )

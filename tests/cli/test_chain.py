@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from pki.validity import JST
 from tests.cli.conftest import CEREMONY, PEOPLE, Story, application_rows, bring_to_examination
 from tests.cli.terminal import Terminal, files_with, secret_values
 
@@ -142,12 +144,34 @@ def test_lists_are_issued_and_then_published(story: Story, centre: Terminal) -> 
 
 
 def test_the_report_counts_the_cards(centre: Terminal, tmp_path: Path) -> None:
-    result = centre.run("report", "prefectures", "--out", tmp_path / "out", "--json")
+    result = centre.run("report", "prefectures", "--out", tmp_path, "--json")
     assert sum(row["cards"] for row in result.json) == 3
-    paths = sorted(path.suffix for path in (tmp_path / "out").iterdir())
-    assert paths == [".csv", ".html", ".json"]
-    page = next((tmp_path / "out").glob("*.html")).read_text("utf-8")
-    assert "訓練" in page
+    paths = {path.suffix: path for path in tmp_path.iterdir()}
+    assert sorted(paths) == [".csv", ".html", ".json", ".xlsx"]
+    told = json.loads(paths[".json"].read_bytes())
+    assert (told["trail"]["seq"], told["trail"]["hash"]) == centre.head()
+    first = {path.name: path.read_bytes() for path in paths.values()}
+    centre.run("report", "prefectures", "--out", tmp_path, "--as-of", told["as_of"])
+    assert {path.name: path.read_bytes() for path in paths.values()} == first
+    assert "訓練" in paths[".html"].read_text("utf-8")
+
+
+def test_the_monthly_folder_has_an_index_with_every_digest(
+    centre: Terminal, tmp_path: Path
+) -> None:
+    listed = centre.run("report", "list", "--json").json
+    month = f"{datetime.now(JST):%Y-%m}"
+    asked = ("--month", month, "--out", tmp_path, "--format", "csv,json", "--lang", "en")
+    said = centre.run("report", "monthly", *asked)
+    index = (tmp_path / "index.html").read_text("utf-8")
+    files = sorted(tmp_path.glob("*[nv]"))
+    assert str(tmp_path / "index.html") in said.err
+    assert {one["name"] for one in listed if one["monthly"]} <= {
+        file.name.partition("-20")[0] for file in files
+    }
+    for file in files:
+        assert f'href="{file.name}"' in index
+        assert hashlib.sha256(file.read_bytes()).hexdigest() in index
 
 
 def test_an_anchor_is_held_against_the_trail(centre: Terminal) -> None:
