@@ -33,10 +33,13 @@ AsOf = Annotated[
 ]
 Language = Annotated[Lang, typer.Option("--lang", help="Language of the report.")]
 Formats = Annotated[
-    str,
-    typer.Option("--format", help="Some of html,pdf,xlsx,csv,json, or all.", metavar="LIST"),
+    str | None,
+    typer.Option(
+        "--format",
+        help="Some of html,pdf,xlsx,csv,json, or all; all but pdf if none.",
+        metavar="LIST",
+    ),
 ]
-USUAL = "html,xlsx,csv,json"
 
 
 @app.callback()
@@ -72,7 +75,7 @@ def monthly(
     month: Annotated[str, typer.Option(help="The month.", metavar="YYYY-MM", show_default=False)],
     out: Out = None,
     lang: Language = Lang.ja,
-    formats: Formats = USUAL,
+    formats: Formats = None,
 ) -> None:
     """Write all monthly reports and an index page into a folder.
 
@@ -92,7 +95,7 @@ def prefectures(
     out: Out = None,
     as_of: AsOf = None,
     lang: Language = Lang.ja,
-    formats: Formats = USUAL,
+    formats: Formats = None,
     as_json: options.Json = False,
 ) -> None:
     """Report cards issued by prefecture.
@@ -125,9 +128,10 @@ def prefectures(
         typer.echo(path, err=True)
 
 
-def _wish(as_of: str | None, lang: Lang, formats: str, out: Path | None) -> Wish:
-    from cli.reporting import Wish, read_formats, read_moment
+def _wish(as_of: str | None, lang: Lang, formats: str | None, out: Path | None) -> Wish:
+    from cli.reporting import USUAL, Wish, read_formats, read_moment
     from reports.tables import Language as Written
 
     moment = read_moment(as_of) if as_of is not None else None
-    return Wish(moment, Written(lang.value), read_formats(formats), out)
+    chosen = read_formats(formats) if formats is not None else USUAL
+    return Wish(moment, Written(lang.value), chosen, out)

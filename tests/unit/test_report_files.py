@@ -243,6 +243,7 @@ def test_each_page_of_a_long_pdf_has_the_stamp_and_the_header() -> None:
 def test_workbook_has_typed_cells_and_no_formula() -> None:
     report = nasty()
     book = openpyxl.load_workbook(io.BytesIO(report_xlsx(report, stamp(report), JA)))
+    assert book.properties.created == datetime(2016, 8, 31, 15)  # noqa: DTZ001 - UTC
     facts, months, empty, charts = book.worksheets
     assert len(getattr(charts, "_charts")) == 2  # noqa: B009 - all that openpyxl has for it
     assert facts.title == "概要"
