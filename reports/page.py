@@ -22,7 +22,7 @@ _ROW_STYLES = {Mark.TOP: "top", Mark.BOTTOM: "bottom", Mark.FLAG: "flag"}
 _UPRIGHT, _ACROSS = 62, 92
 """Ems of a table's print that an A4 page is wide, upright and across."""
 
-_PADDING, _NARROWEST, _WIDEST = 1.8, 2.4, 22.0
+_PADDING, _NARROWEST, _WIDEST, _BOLD = 1.8, 2.4, 22.0, 1.1
 _UNBROKEN = frozenset({Kind.DAY, Kind.MONTH, Kind.MOMENT})
 
 
@@ -132,9 +132,9 @@ def _width(texts: tuple[str, ...]) -> float:
 
 
 def _title_width(title: str) -> float:
-    """Return the ems of a heading in two lines, or of its longest word."""
+    """Return the ems of a heading in two lines, or of its longest word; it is bold."""
     words = (ems(word) for word in title.split() if word.isascii())
-    return max(_NARROWEST, ems(title) / 2, *words)
+    return _BOLD * max(_NARROWEST, ems(title) / 2, *words)
 
 
 def _total(table: Table, texts: tuple[str, ...]) -> tuple[str, ...]:
