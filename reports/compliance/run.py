@@ -1,0 +1,81 @@
+"""One run of the audit: what it reads, for which period, and by which numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from audit.records import TrailEntry
+from crl.archive import Archive
+from operators.directory import Directory
+from operators.register import Register
+from pki.validity import start_of_day
+from policies.controls import AuditKind
+from policies.exchange import Part
+from policies.parameters import Number, Parameters
+from policies.profiles import Profiles, Purpose
+from policies.site import SiteKind
+from reports.moment import Moment
+from store.database import Transaction
+
+_KINDS = {Purpose.SIGN: AuditKind.SIGN, Purpose.AUTH: AuditKind.AUTH}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What checks may ask for, on one snapshot of the store.
+
+    The period are Japan's days ``first`` to ``last``, both included. What was done in it is told
+    by ``positions`` of the trail; what is so, as of ``moment``. ``parts``: what this site is.
+    """
+
+    tx: Transaction
+    moment: Moment
+    first: date
+    last: date
+    parts: frozenset[Part]
+    site: SiteKind
+    parameters: Parameters
+    profiles: Profiles
+    directory: Directory
+    archive: Archive
+
+    @property
+    def since(self) -> datetime:
+        """The first moment of the period."""
+        return start_of_day(self.first)
+
+    @property
+    def until(self) -> datetime:
+        """The moment that ends the period, or the run's if that comes earlier."""
+        return min(start_of_day(self.last + timedelta(days=1)), self.moment.at)
+
+    @cached_property
+    def positions(self) -> range:
+        """The trail positions of the period; trail times never run back."""
+        seq, at = col(TrailEntry.seq), col(TrailEntry.at)
+        before = [
+            self.tx.execute(sa.select(sa.func.max(seq)).where(at < end)).scalar() or 0
+            for end in (self.since, self.until)
+        ]
+        return range(before[0] + 1, min(before[1], self.moment.head.seq) + 1)
+
+    @cached_property
+    def register(self) -> Register:
+        """The register of people; raises ``Refused`` where it was tampered with."""
+        return self.directory.register(self.tx)
+
+    def number(self, key: str) -> Number:
+        """Return the parameter in force."""
+        return self.parameters.value(key)
+
+
+def kinds_of(purpose: Purpose | None) -> frozenset[AuditKind]:
+    """Return the reports that a key of the purpose belongs to; a root's to both."""
+    if purpose is None:
+        return frozenset(_KINDS.values())
+    return frozenset({_KINDS[purpose]})
