@@ -49,14 +49,16 @@ Judge = Callable[[R], Sequence[Text] | None]
 class Ledger(Generic[R]):
     """Rows of one kind, in the order they were entered; ``count`` says how many, for progress.
 
-    ``checks``: control id to what makes its judge. A judge that meets a row it cannot read may
-    raise ``HpkiError`` or what Python raises for wrong values: the row is blamed for it.
+    ``checks``: control id to what makes its judge; those ``shared`` count in every report. A judge
+    that meets a row it cannot read may raise ``HpkiError`` or what Python raises for wrong values:
+    the row is blamed for it.
     """
 
     name: str
     rows: Callable[[Run], Iterable[R]]
     count: Callable[[Run], int]
     checks: Mapping[str, Callable[[Run], Judge[R]]]
+    shared: frozenset[str] = frozenset()
 
 
 def walk(run: Run, ledger: Ledger[R], progress: Progress | None = None) -> Outcomes:
@@ -69,7 +71,7 @@ def walk(run: Run, ledger: Ledger[R], progress: Progress | None = None) -> Outco
         for control_id, judge in judges:
             facts = _facts(judge, row)
             if facts is not None:
-                for kind in kinds:
+                for kind in AuditKind if control_id in ledger.shared else kinds:
                     found[kind][control_id].judge(row.name, facts)
         if progress is not None and count % _STEP == 0:
             progress(ledger.name, count, total)

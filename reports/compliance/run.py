@@ -22,7 +22,7 @@ from policies.site import SiteKind
 from reports.moment import Moment
 from store.database import Transaction
 
-_KINDS = {Purpose.SIGN: AuditKind.SIGN, Purpose.AUTH: AuditKind.AUTH}
+_KINDS: dict[str, AuditKind] = {Purpose.SIGN: AuditKind.SIGN, Purpose.AUTH: AuditKind.AUTH}
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,7 @@ class Run:
         return self.parameters.value(key)
 
 
-def kinds_of(purpose: Purpose | None) -> frozenset[AuditKind]:
-    """Return the reports that a key of the purpose belongs to; a root's to both."""
-    if purpose is None:
-        return frozenset(_KINDS.values())
-    return frozenset({_KINDS[purpose]})
+def kinds_of(purpose: str | None) -> frozenset[AuditKind]:
+    """Return the reports that a key of the purpose belongs to; a root's, or an unknown, to both."""
+    found = _KINDS.get(purpose or "")
+    return frozenset(_KINDS.values()) if found is None else frozenset({found})

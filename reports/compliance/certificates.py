@@ -1,0 +1,267 @@
+"""Certificates as the audit reads them: from their DER, with what stands beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import col, select
+
+from audit.records import TrailEntry
+from ca.dossier import Dossier, parse_dossier
+from ca.records import Carrier, Certificate, CertificateState, HolderSubject, Order, issuers
+from operators.records import Statement
+from pki.errors import InvalidInput
+from pki.reading import certificate as reading
+from pki.signing import twin
+from policies.controls import AuditKind
+from policies.profiles import CertificateProfile
+from reports.compliance.engine import Judge
+from reports.compliance.run import Run, kinds_of
+from reports.compliance.signers import Signer, signers
+from reports.tables import Text
+
+_PAGE = 400
+_KEYGEN = "CARD.KEYGEN"
+_SIGNED = ("APPROVAL", "EXECUTION")
+
+
+@dataclass
+class Beside:
+    """What stands beside a page of certificates, fetched at once.
+
+    ``entries`` by position; ``keygens``: what CARD.KEYGEN said of a card; ``statements`` by id;
+    ``holders`` by SHA-256 of the subject.
+    """
+
+    entries: Mapping[int, TrailEntry]
+    keygens: Mapping[str, Sequence[Mapping[str, Any]]]
+    statements: Mapping[str, Statement]
+    holders: Mapping[str, str]
+
+
+@dataclass
+class CertificateRow:
+    """One certificate: its columns and those of its order, its CA and profile where known.
+
+    ``in_period``: issued, or reserved, in it; ``is_authority``: its subject is a CA of the site.
+    """
+
+    data: Mapping[str, Any]
+    signer: Signer | None
+    profile: CertificateProfile | None
+    in_period: bool
+    authorities: frozenset[bytes]
+    beside: Beside | None = None
+
+    @property
+    def name(self) -> str:
+        """``certificate sign:00ab…``."""
+        return f"certificate {self.data['issuer_id']}:{self.data['serial']}"
+
+    @property
+    def kinds(self) -> frozenset[AuditKind]:
+        """By what its profile is for; of a root or of an unknown one, both."""
+        return kinds_of(self.profile.purpose if self.profile is not None else self.data["usage"])
+
+    @property
+    def is_issued(self) -> bool:
+        """Whether the certificate exists, and is not only reserved."""
+        return bool(self.data["state"] == CertificateState.ISSUED.value)
+
+    @cached_property
+    def is_authority(self) -> bool:
+        """Whether the subject is a CA's of this site."""
+        try:
+            return self.read.subject.der in self.authorities
+        except ValueError:
+            return self.data["order_id"] is None
+
+    @cached_property
+    def read(self) -> reading.Certificate:
+        """What is encoded; of one only reserved, what would be signed. Raises ``InvalidInput``."""
+        if self.is_issued:
+            return reading.read_certificate(self.data["certificate_der"] or b"")
+        if self.signer is None:
+            raise InvalidInput("reports.certificate", "its CA is unknown")
+        key, hash_name = self.signer.public_key, self.signer.hash_name
+        return reading.read_certificate(twin(self.data["tbs_der"], key, hash_name))
+
+    @cached_property
+    def spki_sha256(self) -> str:
+        """SHA-256 of the key as it is encoded."""
+        return hashlib.sha256(self.read.public_key.der).hexdigest()
+
+    @cached_property
+    def subject_sha256(self) -> str:
+        """SHA-256 of the subject as it is encoded."""
+        return hashlib.sha256(self.read.subject.der).hexdigest()
+
+    @cached_property
+    def dossier(self) -> Dossier | None:
+        """The file that was ordered, None where it was erased; raises ``InvalidInput``."""
+        return parse_dossier(self.data["dossier"].encode()) if self.data["dossier"] else None
+
+    @property
+    def statement_ids(self) -> list[str]:
+        """The order's statements, none where they cannot be read."""
+        return _ids(self.data["statement_ids"])
+
+    @property
+    def issued_at(self) -> datetime | None:
+        """When it was issued, by the trail."""
+        found = self.beside.entries.get(self.data["issued_seq"]) if self.beside else None
+        return None if found is None else found.at
+
+    def said(self, column: str, code: str) -> Mapping[str, Any]:
+        """Return the content of the entry at the position in the column, {} for no such entry."""
+        found = self.beside.entries.get(self.data[column]) if self.beside is not None else None
+        if found is None or (found.code, found.outcome) != (code, "OK"):
+            return {}
+        said = found.content() or {}
+        about = f"{self.data['issuer_id']}:{self.data['serial']}"
+        return said if said.get("object_id") == about else {}
+
+
+_PLAIN = {"usage", "state"}
+_ROW = sa.inspect(Certificate).columns
+_COLUMNS: list[Any] = [
+    *(sa.type_coerce(one, sa.Text).label(one.key) if one.key in _PLAIN else one for one in _ROW),
+    sa.type_coerce(col(Carrier.kind), sa.Text).label("carrier_kind"),
+    col(Carrier.chip_serial),
+    col(Order.application_ref),
+    col(Order.dossier),
+    col(Order.digest),
+    col(Order.statement_ids),
+    col(Order.authority),
+    col(Order.holder_id),
+]
+_QUERY = (
+    sa.select(*_COLUMNS)
+    .outerjoin(Order, col(Order.id) == col(Certificate.order_id))
+    .outerjoin(Carrier, col(Carrier.id) == col(Certificate.carrier_id))
+    .order_by(col(Certificate.id))
+)
+
+
+def count(run: Run) -> int:
+    """Return how many certificates there are."""
+    return run.tx.execute(sa.select(sa.func.count(col(Certificate.id)))).scalar() or 0
+
+
+def rows(run: Run) -> Iterator[CertificateRow]:
+    """Yield every certificate up to the moment, those before the period too, in their order."""
+    known = signers(run)
+    authorities = frozenset(one.subject_der for one in issuers(run.tx))
+    after = 0
+    while page := _page(run, after):
+        after = page[-1]["id"]
+        made = [_row(run, one, known, authorities) for one in page]
+        upto = [one for one in made if one.data["reserved_seq"] <= run.moment.head.seq]
+        beside = _beside(run, [one for one in upto if one.in_period])
+        for one in upto:
+            one.beside = beside
+            yield one
+
+
+def _page(run: Run, after: int) -> list[Mapping[str, Any]]:
+    """Return a page of rows; one that holds no values of its columns comes with its name alone."""
+    query = _QUERY.where(col(Certificate.id) > after).limit(_PAGE)
+    try:
+        return [dict(one._mapping) for one in run.tx.execute(query)]
+    except (ValueError, TypeError):
+        ids = sa.select(_ROW.id).where(_ROW.id > after).order_by(_ROW.id).limit(_PAGE)
+        return [_single(run, one) for one in run.tx.execute(ids).scalars()]
+
+
+def _single(run: Run, row_id: int) -> Mapping[str, Any]:
+    query = _QUERY.where(col(Certificate.id) == row_id)
+    try:
+        return dict(run.tx.execute(query).one()._mapping)
+    except (ValueError, TypeError):
+        names = (_ROW.id, _ROW.issuer_id, _ROW.serial, _ROW.reserved_seq, _ROW.issued_seq)
+        found = run.tx.execute(sa.select(*names).where(_ROW.id == row_id)).one()._mapping
+        empty = dict.fromkeys(one.key for one in _COLUMNS)
+        return {**empty, **found, "state": CertificateState.ISSUED.value, "profile": ""}
+
+
+def _row(
+    run: Run,
+    data: Mapping[str, Any],
+    known: Mapping[str, Signer],
+    authorities: frozenset[bytes],
+) -> CertificateRow:
+    profile = run.profiles.certificates.get(data["profile"].partition("@")[0])
+    seq = data["issued_seq"] or data["reserved_seq"]
+    in_period = seq in run.positions
+    return CertificateRow(data, known.get(data["issuer_id"]), profile, in_period, authorities)
+
+
+def _beside(run: Run, page: Sequence[CertificateRow]) -> Beside:
+    data = [one.data for one in page]
+    positions = {one[name] for one in data for name in ("reserved_seq", "issued_seq")} - {None}
+    subjects, statements = set(), set()
+    for one in page:
+        with suppress(ValueError):
+            subjects.add(one.subject_sha256)
+        statements |= set(one.statement_ids)
+    entries = _all(run, TrailEntry, col(TrailEntry.seq), positions)
+    cards = {one["chip_serial"] for one in data} - {None}
+    keygens: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    about = (col(TrailEntry.code) == _KEYGEN, col(TrailEntry.outcome) == "OK")
+    for entry in _all(run, TrailEntry, col(TrailEntry.object_id), cards, *about):
+        said = entry.content()
+        if said is not None and entry.seq <= run.moment.head.seq:
+            keygens[entry.object_id].append(said["detail"])
+    for entry in entries:
+        said = entry.content() or {"detail": {}}
+        found = said["detail"].get("statements")
+        statements |= set(map(str, found)) if isinstance(found, list) else set()
+    made = _all(run, Statement, col(Statement.id), statements, col(Statement.type).in_(_SIGNED))
+    signed = {one.seq for one in made} - {one.seq for one in entries}
+    entries += _all(run, TrailEntry, col(TrailEntry.seq), signed)
+    holders = _all(run, HolderSubject, col(HolderSubject.subject_sha256), subjects)
+    return Beside(
+        {one.seq: one for one in entries},
+        keygens,
+        {one.id: one for one in made},
+        {one.subject_sha256: one.holder_id for one in holders},
+    )
+
+
+def _all(run: Run, table: Any, column: Any, values: Iterable[Any], *more: Any) -> list[Any]:
+    """Return the rows whose column holds one of the values."""
+    found = sorted(values)
+    rows: list[Any] = []
+    for at in range(0, len(found), _PAGE):
+        rows += run.tx.exec(select(table).where(column.in_(found[at : at + _PAGE]), *more))
+    return rows
+
+
+def _ids(text: str | None) -> list[str]:
+    try:
+        found = json.loads(text or "[]")
+    except (ValueError, RecursionError):
+        return []
+    return [str(one) for one in found] if isinstance(found, list) else []
+
+
+def of_holders(
+    judge: Callable[[CertificateRow], Sequence[Text]],
+) -> Callable[[Run], Judge[CertificateRow]]:
+    """Return a maker of the judge for holders' certificates that were issued in the period."""
+
+    def judged(one: CertificateRow) -> Sequence[Text] | None:
+        if not one.in_period or not one.is_issued or one.is_authority:
+            return None
+        return judge(one)
+
+    return lambda _: judged

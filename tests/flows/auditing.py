@@ -1,0 +1,81 @@
+"""A sound sample centre for the compliance audit, and an audit of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from policies.controls import AuditKind
+from policies.exchange import Part
+from reports.compliance.checks import CHECKS, LEDGERS
+from reports.compliance.engine import audit
+from reports.compliance.results import ControlResult
+from reports.compliance.run import Run
+from reports.moment import moment
+from store.database import Store, Transaction
+from tests.flows.conftest import Centre
+from tests.flows.registration import make_cards, row
+from tests.flows.test_desk import LETTER
+from tests.flows.test_desk import revoke as revoke_card
+
+FIRST, LAST = date(2026, 11, 1), date(2026, 11, 30)
+
+
+def make_sound(centre: Centre) -> None:
+    """Cards, one of them revoked, and lists made and published in time for three days."""
+    centre.due()
+    cards = make_cards(centre, row(1), row(2))
+    centre.pass_time(hours=1)
+    revoke_card(centre, cards[1], LETTER, "hakko")
+    for _ in range(3):
+        centre.due()
+        centre.pass_time(hours=24)
+    centre.due()
+    centre.pass_time(minutes=1)
+
+
+def run_of(centre: Centre, tx: Transaction) -> Run:
+    """What an audit of November reads."""
+    return Run(
+        tx,
+        moment(tx, centre.now, centre.now),
+        FIRST,
+        LAST,
+        frozenset(Part),
+        centre.kind,
+        centre.parameters,
+        centre.profiles,
+        centre.directory,
+        centre.archive,
+    )
+
+
+def results(centre: Centre) -> Mapping[AuditKind, Mapping[str, ControlResult]]:
+    """The results by report and control."""
+    with centre.store.read() as tx:
+        found = audit(run_of(centre, tx), LEDGERS, CHECKS)
+    return {kind: {one.control.id: one for one in every} for kind, every in found.items()}
+
+
+def violations(centre: Centre) -> dict[str, list[str]]:
+    """What breaks each control, by row and fact in English."""
+    found: dict[str, list[str]] = {}
+    for every in results(centre).values():
+        for control_id, one in every.items():
+            for fault in one.outcome.violations if one.outcome is not None else ():
+                said = f"{fault.row} {fault.fact.en}"
+                if said not in found.setdefault(control_id, []):
+                    found[control_id].append(said)
+    return found
+
+
+def copy_of(centre: Centre, folder: Path) -> Centre:
+    """A copy in a file, with the same archive."""
+    centre.store.empty_log()
+    shutil.copyfile(centre.store.engine.url.database or "", folder / "store.sqlite")
+    shutil.copytree(centre.folder / "lists", folder / "lists")
+    store = Store(f"sqlite:///{folder / 'store.sqlite'}")
+    return replace(centre, store=store, folder=folder)
