@@ -212,8 +212,10 @@ def _san(name: x509.Name) -> bytes:
     return x509.SubjectAlternativeName([x509.DirectoryName(name)]).public_bytes()
 
 
-def _unaltered(one: CertificateRow) -> Sequence[Text]:
+def _unaltered(one: CertificateRow) -> Sequence[Text] | None:
     """HC-4.8-01: the bytes are those of which the hash was entered when it was issued."""
+    if not one.in_period or not one.is_issued:
+        return None
     said = one.said("issued_seq", "CERT.ISSUE").get("detail", {})
     if said.get("certificate") == digest(one.data["certificate_der"] or b""):
         return ()
@@ -227,7 +229,7 @@ CHECKS = {
     "HC-4.3-01": _approved,
     "HC-4.3-02": of_holders(_two_people),
     "HC-4.3-03": _ordered,
-    "HC-4.8-01": of_holders(_unaltered),
+    "HC-4.8-01": lambda _: _unaltered,
     "HC-6.1-03": of_holders(_key_making),
 }
 """The checks of this module."""

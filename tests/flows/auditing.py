@@ -76,6 +76,7 @@ def copy_of(centre: Centre, folder: Path) -> Centre:
     """A copy in a file, with the same archive."""
     centre.store.empty_log()
     shutil.copyfile(centre.store.engine.url.database or "", folder / "store.sqlite")
-    shutil.copytree(centre.folder / "lists", folder / "lists")
+    for name in ("lists", "keys"):
+        shutil.copytree(centre.folder / name, folder / name)
     store = Store(f"sqlite:///{folder / 'store.sqlite'}")
-    return replace(centre, store=store, folder=folder)
+    return replace(centre, store=store, folder=folder, opened=centre.keys._opened)

@@ -1,0 +1,290 @@
+"""One fault for each control on certificates, revocations and lists, which it names to the row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+
+from pki.extensions import distribution_points, hc_role, key_usage
+from pki.names import distinguished_name
+from reports.compliance.checks import CERTIFICATES
+from reports.compliance.list_checks import LISTS, SERIES
+from reports.compliance.results import Result
+from reports.compliance.revocations import LEDGER as REVOCATIONS
+from store.database import Store
+from tests.flows.auditing import copy_of, make_sound, results, violations
+from tests.flows.conftest import Centre
+from tests.flows.forging import (
+    CA_CERTIFICATE,
+    SIGN_CERTIFICATE,
+    Parts,
+    certificate_of,
+    edit_entry,
+    forge,
+    forge_list,
+    put,
+)
+from tests.flows.test_trail import change
+
+MINE = {one for ledger in (CERTIFICATES, REVOCATIONS, LISTS, SERIES) for one in ledger.checks}
+Fault = Callable[[Centre], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault, how the row begins that its control names, and what else it rightly breaks."""
+
+    control: str
+    fault: Fault
+    row: str = "certificate sign:"
+    others: frozenset[str] = field(default_factory=frozenset)
+
+
+def others(*ids: str) -> frozenset[str]:
+    return frozenset(f"HC-{one}" for one in ids)
+
+
+def forged(edit: Callable[[Parts], None], where: str = SIGN_CERTIFICATE) -> Fault:
+    return lambda centre: forge(centre, edit, where)
+
+
+def sql(*statements: str) -> Fault:
+    return lambda centre: change(centre, *statements)
+
+
+def entry(code: str, **changes: object) -> Fault:
+    """Other values in the newest entry of the code: of its detail where that has the name."""
+
+    def edit(said: dict[str, object]) -> None:
+        detail = said["detail"]
+        assert isinstance(detail, dict)
+        for name, value in changes.items():
+            (detail if name in detail or name not in said else said)[name] = value
+
+    return lambda centre: edit_entry(centre, code, edit)
+
+
+def renamed(parts: Parts) -> None:
+    attributes = [one for one in parts.subject if one.oid != NameOID.COMMON_NAME]
+    attributes.insert(-1, x509.NameAttribute(NameOID.COMMON_NAME, "SATO HANAKO"))
+    parts.subject = x509.Name(attributes)
+
+
+def policy(parts: Parts) -> None:
+    other = x509.PolicyInformation(x509.ObjectIdentifier("1.2.392.100495.1.5.1.2.9.1"), None)
+    parts.replace(x509.CertificatePolicies([other]))
+
+
+def another_name(parts: Parts) -> None:
+    name = distinguished_name(common_name="佐藤　花子", serial_number="1")
+    parts.replace(x509.SubjectAlternativeName([x509.DirectoryName(name)]))
+
+
+def longer(**delta: float) -> Callable[[Parts], None]:
+    def edit(parts: Parts) -> None:
+        parts.end += timedelta(**delta)
+
+    return edit
+
+
+def without_roles(parts: Parts) -> None:
+    del parts.extensions["2.5.29.9"]
+
+
+def weak(parts: Parts) -> None:
+    parts.key = rsa.generate_private_key(65537, 1024).public_key()
+
+
+def key_again(centre: Centre) -> None:
+    _, other = certificate_of(centre, "usage = 'AUTH' AND order_id IS NOT NULL")
+
+    def edit(parts: Parts) -> None:
+        parts.key = other.public_key()
+
+    forge(centre, edit)
+
+
+def other_serial(parts: Parts) -> None:
+    parts.serial += 1
+
+
+def hold_entry(centre: Centre) -> None:
+    with centre.store.engine.connect() as connection:
+        found = connection.exec_driver_sql("SELECT entry_der FROM list_entry LIMIT 1").scalar()
+    assert isinstance(found, bytes)
+    put(centre, "list_entry", "series = 'sign/FULL/0'", entry_der=found[:-1] + b"\x06")
+
+
+CASES = (
+    Case("HC-1.2-01", forged(policy), others=others("4.8-01", "7.1-06")),
+    Case(
+        "HC-1.4-01",
+        forged(lambda parts: parts.replace(key_usage(("nonRepudiation", "digitalSignature")))),
+        others=others("4.8-01", "7.1-06"),
+    ),
+    Case(
+        "HC-3.1-01",
+        sql(
+            "UPDATE holder_subject SET holder_id = (SELECT max(id) FROM holder) "
+            "WHERE holder_id = (SELECT min(id) FROM holder)"
+        ),
+        "certificate ",
+    ),
+    Case(
+        "HC-3.1-02",
+        forged(renamed),
+        others=others("3.1-01", "4.3-03", "4.8-01", "7.1-05", "7.1-06"),
+    ),
+    Case("HC-3.2.1-01", entry("CERT.POP_OK", spki="0" * 64), "certificate "),
+    Case("HC-4.3-01", sql("DELETE FROM statement WHERE type = 'APPROVAL'"), "certificate "),
+    Case("HC-4.3-02", entry("CERT.ISSUE", actor_id="shonin"), "certificate "),
+    Case(
+        "HC-4.3-03",
+        forged(lambda parts: parts.replace(hc_role(["Pharmacist"]))),
+        others=others("4.8-01", "7.1-05"),
+    ),
+    Case(
+        "HC-4.6-01",
+        key_again,
+        others=others("3.2.1-01", "4.8-01", "7.1-06"),
+    ),
+    Case("HC-4.8-01", entry("CERT.ISSUE", certificate="0" * 64), "certificate "),
+    Case("HC-4.9.1-02", sql("UPDATE revocation SET reason = 9"), "revocation "),
+    Case(
+        "HC-4.9.5-01",
+        sql("UPDATE revocation_request SET requested_at = '2026-11-01 00:00:00'"),
+        "revocation ",
+    ),
+    Case(
+        "HC-4.9.7-01",
+        sql(
+            "DELETE FROM list_delivery",
+            "DELETE FROM revocation_list WHERE issuer_id = 'sign' AND number IN (2, 3, 4)",
+        ),
+        "list sign FULL 5",
+        others("4.9.5-01"),
+    ),
+    Case(
+        "HC-4.9.7-02",
+        lambda centre: forge_list(centre, 0, hours=200),
+        "list sign FULL ",
+        others("7.2-01"),
+    ),
+    Case(
+        "HC-4.9.7-03",
+        lambda centre: forge_list(centre, 0, number=1),
+        "list sign FULL ",
+        others("7.2-01"),
+    ),
+    Case(
+        "HC-4.9.8-01",
+        sql("UPDATE revocation_list SET published_at = '2026-11-21 05:00:00' WHERE number = 1"),
+        "list ",
+    ),
+    Case(
+        "HC-4.9.10-01",
+        lambda centre: forge_list(centre, 0, empty=True, entries=0),
+        "list sign FULL ",
+        others("4.9.10-02"),
+    ),
+    Case(
+        "HC-4.9.10-02",
+        lambda centre: forge_list(centre, 1, empty=True, entries=0),
+        "list sign FULL ",
+    ),
+    Case(
+        "HC-4.9.13-01",
+        hold_entry,
+        "revocation sign:",
+        others("4.9.1-02", "4.9.10-01"),
+    ),
+    Case(
+        "HC-5.6-01",
+        forged(longer(days=9000)),
+        others=others("4.3-03", "4.8-01", "6.3-01", "7.1-06"),
+    ),
+    Case(
+        "HC-5.6-02",
+        sql("UPDATE trail_entry SET at = '2010-01-01' WHERE code = 'KEY.GENERATE'"),
+        "certificate ",
+    ),
+    Case(
+        "HC-6.1-02",
+        forged(weak),
+        others=others("3.2.1-01", "4.8-01", "6.1-03", "7.1-06"),
+    ),
+    Case("HC-6.1-03", entry("CARD.KEYGEN", origin="import", kept=True), "certificate "),
+    Case(
+        "HC-6.3-01",
+        forged(longer(days=1)),
+        others=others("4.3-03", "4.8-01"),
+    ),
+    Case(
+        "HC-6.3-02",
+        forged(longer(days=9), CA_CERTIFICATE),
+        "certificate root:",
+        others("4.8-01", "7.1-06"),
+    ),
+    Case(
+        "HC-7.1-01",
+        forged(without_roles),
+        others=others("4.3-03", "4.8-01", "7.1-05"),
+    ),
+    Case(
+        "HC-7.1-02",
+        forged(lambda parts: parts.replace(hc_role(["Wizard"]))),
+        others=others("4.3-03", "4.8-01", "7.1-05"),
+    ),
+    Case("HC-7.1-03", forged(other_serial), others=others("4.8-01", "7.1-06")),
+    Case(
+        "HC-7.1-04",
+        forged(lambda parts: parts.replace(distribution_points("http://other.example.jp/a.crl"))),
+        others=others("4.8-01"),
+    ),
+    Case("HC-7.1-05", forged(another_name), others=others("4.3-03", "4.8-01", "7.1-06")),
+    Case("HC-7.1-06", sql("UPDATE certificate SET subject = 'C=JP' WHERE usage = 'SIGN'")),
+    Case("HC-7.2-01", sql("UPDATE revocation_list SET entries = 7"), "list "),
+)
+
+
+@pytest.fixture(scope="module")
+def mould(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
+    """A sound centre in a file, made once."""
+    folder = tmp_path_factory.mktemp("sound")
+    centre = Centre(Store(f"sqlite:///{folder / 'store.sqlite'}"), folder)
+    centre.set_up()
+    centre.hold_ceremony()
+    make_sound(centre)
+    yield centre
+    centre.store.close()
+
+
+def test_a_sound_centre_breaks_nothing(mould: Centre) -> None:
+    """Every check found rows to judge, and all of them sound."""
+    assert violations(mould) == {}
+    for every in results(mould).values():
+        for control_id in MINE & every.keys():
+            found = every[control_id]
+            confirm = found.control.mode == "H"
+            assert found.result is (Result.UNCHECKED if confirm else Result.CONFORMS), control_id
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.control)
+def test_a_fault_is_named(mould: Centre, tmp_path: Path, case: Case) -> None:
+    centre = copy_of(mould, tmp_path)
+    case.fault(centre)
+    found = violations(centre)
+    centre.store.close()
+    assert found.keys() & MINE == {case.control} | case.others, found
+    assert all(row.startswith(case.row) for row in found[case.control]), found
+
+
+def test_every_check_has_a_fault() -> None:
+    assert {one.control for one in CASES} == MINE
