@@ -84,7 +84,8 @@ def _facts(judge: Judge[R], row: R) -> Sequence[Text] | None:
     try:
         return judge(row)
     except _DAMAGED as error:
-        return (Text(f"記録を読み取れません: {error}", f"the record cannot be read: {error}"),)
+        why = error.code if isinstance(error, HpkiError) else type(error).__name__
+        return (Text(f"記録を読み取れない: {why}", f"cannot be read: {why}"),)
 
 
 def audit(
