@@ -118,33 +118,12 @@ class Documents:
         failures: list[HpkiError] = []
         for row in records.documents(tx):
             try:
-                self.verify(tx, row)
+                verify_released(self.directory, tx, row)
             except HpkiError as error:
                 failures.append(error)
             else:
                 sound.append(row)
         return sound, failures
-
-    def verify(self, tx: Transaction, row: PublicDocument) -> None:
-        """Raise ``Refused`` unless two managers released the row as it is."""
-        names, roles = set(), []
-        for one in _ids(row):
-            kept = tx.get(Statement, one)
-            role = kept_statement(kept).signed.field("role") if kept is not None else ""
-            if role not in MANAGERS:
-                raise _unreleased(row, "a statement is missing")
-            try:
-                names.add(self.directory.verify_kept(tx, one, release(row, Role(role))))
-            except HpkiError as error:
-                raise _unreleased(row, error.text) from None
-            roles.append(role)
-        if len(names) != 2 or len(roles) != 2 or Role.CA_MANAGER not in roles:
-            raise _unreleased(row, "it needs two people, one of them CA manager")
-        following = [one.effective_at for one in records.versions(tx, row.name)]
-        later = [one for one in following if one > row.effective_at]
-        ends = min(later, default=None) if row.kind is not DocumentKind.NOTICE else None
-        if row.superseded_at != ends:
-            raise _unreleased(row, "its end is not where the next version begins")
 
     def octets(self, row: PublicDocument) -> bytes:
         """Return the document's file; raises ``Refused`` if it was changed, ``Unavailable``."""
@@ -210,6 +189,28 @@ class Documents:
                 f"{self.folder / row.file_name} cannot be written: {error.strerror}",
                 "Nothing was released. Make room or mend the folder, then do it again.",
             ) from None
+
+
+def verify_released(directory: Directory, tx: Transaction, row: PublicDocument) -> None:
+    """Raise ``Refused`` unless two managers released the row as it is."""
+    names, roles = set(), []
+    for one in _ids(row):
+        kept = tx.get(Statement, one)
+        role = kept_statement(kept).signed.field("role") if kept is not None else ""
+        if role not in MANAGERS:
+            raise _unreleased(row, "a statement is missing")
+        try:
+            names.add(directory.verify_kept(tx, one, release(row, Role(role))))
+        except HpkiError as error:
+            raise _unreleased(row, error.text) from None
+        roles.append(role)
+    if len(names) != 2 or len(roles) != 2 or Role.CA_MANAGER not in roles:
+        raise _unreleased(row, "it needs two people, one of them CA manager")
+    following = [one.effective_at for one in records.versions(tx, row.name)]
+    later = [one for one in following if one > row.effective_at]
+    ends = min(later, default=None) if row.kind is not DocumentKind.NOTICE else None
+    if row.superseded_at != ends:
+        raise _unreleased(row, "its end is not where the next version begins")
 
 
 def _predecessor(tx: Transaction, row: PublicDocument) -> PublicDocument | None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reports.compliance import certificates, contents, issuing, keys, list_checks, revocations
+from reports.compliance import (
+    authorities,
+    cards,
+    certificates,
+    contents,
+    documents,
+    issuing,
+    keys,
+    list_checks,
+    revocations,
+)
 from reports.compliance.engine import Check, Ledger
 
 CERTIFICATES = Ledger(
@@ -20,5 +30,6 @@ LEDGERS: tuple[Ledger[Any], ...] = (
     revocations.LEDGER,
     list_checks.LISTS,
     list_checks.SERIES,
+    authorities.LEDGER,
 )
-CHECKS: tuple[Mapping[str, Check], ...] = ()
+CHECKS: tuple[Mapping[str, Check], ...] = (documents.CHECKS, cards.CHECKS)

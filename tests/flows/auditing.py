@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from policies.controls import AuditKind
@@ -20,14 +20,19 @@ from tests.flows.conftest import Centre
 from tests.flows.registration import make_cards, row
 from tests.flows.test_desk import LETTER
 from tests.flows.test_desk import revoke as revoke_card
+from tests.flows.test_disclosure import disclose
+from tests.flows.test_repository import add
 
 FIRST, LAST = date(2026, 11, 1), date(2026, 11, 30)
 
 
 def make_sound(centre: Centre) -> None:
-    """Cards, one of them revoked, and lists made and published in time for three days."""
+    """Cards, one of them revoked, a PIN told, a CPS, and three days of lists, all in time."""
     centre.due()
+    add(centre, effective_at=centre.now + timedelta(hours=2))
+    assert centre.repository.publish() == []
     cards = make_cards(centre, row(1), row(2))
+    disclose(centre, cards[0])
     centre.pass_time(hours=1)
     revoke_card(centre, cards[1], LETTER, "hakko")
     for _ in range(3):

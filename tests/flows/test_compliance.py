@@ -14,6 +14,8 @@ from cryptography.x509.oid import NameOID
 
 from pki.extensions import distribution_points, hc_role, key_usage
 from pki.names import distinguished_name
+from reports.compliance import cards, documents
+from reports.compliance.authorities import LEDGER as AUTHORITIES
 from reports.compliance.checks import CERTIFICATES
 from reports.compliance.list_checks import LISTS, SERIES
 from reports.compliance.results import Result
@@ -33,7 +35,9 @@ from tests.flows.forging import (
 )
 from tests.flows.test_trail import change
 
-MINE = {one for ledger in (CERTIFICATES, REVOCATIONS, LISTS, SERIES) for one in ledger.checks}
+_LEDGERS = (CERTIFICATES, REVOCATIONS, LISTS, SERIES, AUTHORITIES)
+MINE = {one for ledger in _LEDGERS for one in ledger.checks} | documents.CHECKS.keys()
+MINE |= cards.CHECKS.keys()
 Fault = Callable[[Centre], None]
 
 
@@ -250,6 +254,22 @@ CASES = (
     ),
     Case("HC-7.1-05", forged(another_name), others=others("4.3-03", "4.8-01", "7.1-06")),
     Case("HC-7.1-06", sql("UPDATE certificate SET subject = 'C=JP' WHERE usage = 'SIGN'")),
+    Case(
+        "HC-2.2-01", sql("DELETE FROM served_file WHERE file_name LIKE 'cps%'"), "document cps 1.0"
+    ),
+    Case(
+        "HC-2.2-02",
+        sql(f"UPDATE served_file SET sha256 = '{'0' * 64}' WHERE file_name = 'sign.cer'"),
+        "CA sign",
+    ),
+    Case("HC-6.1-01", sql("UPDATE ceremony SET ended_at = NULL"), "CA "),
+    Case("HC-6.4-02", sql("UPDATE personalization_run SET operator_id = 'ansho'"), ""),
+    Case("HC-6.4-03", entry("CARD.PERSONALISE", not_offered=["retry_limits"]), "card "),
+    Case(
+        "HC-9.12-01",
+        sql("UPDATE public_document SET approved_at = '2026-11-30 00:00:00'"),
+        "document cps 1.0",
+    ),
     Case("HC-7.2-01", sql("UPDATE revocation_list SET entries = 7"), "list "),
 )
 
@@ -288,3 +308,22 @@ def test_a_fault_is_named(mould: Centre, tmp_path: Path, case: Case) -> None:
 
 def test_every_check_has_a_fault() -> None:
     assert {one.control for one in CASES} == MINE
+
+
+def test_damaged_rows_are_named_and_end_nothing(mould: Centre, tmp_path: Path) -> None:
+    """Whatever is no certificate, JSON, time or word of the table is a violation of its row."""
+    centre = copy_of(mould, tmp_path)
+    change(
+        centre,
+        "PRAGMA ignore_check_constraints = ON",
+        "UPDATE certificate SET certificate_der = x'3003020101' WHERE usage = 'AUTH'",
+        f"UPDATE certificate SET not_after = 'soon', state = 'LOST' WHERE {SIGN_CERTIFICATE}",
+        "UPDATE issue_order SET dossier = '{', statement_ids = '['",
+        "UPDATE trail_entry SET body = '[' WHERE code IN ('CERT.ISSUE', 'CARD.KEYGEN')",
+        "UPDATE list_entry SET entry_der = x'30'",
+    )
+    found = violations(centre)
+    centre.store.close()
+    assert {"HC-4.8-01", "HC-7.1-03", "HC-7.1-06", "HC-4.3-03", "HC-4.9.10-01"} <= found.keys()
+    named = {said.split(" ")[1] for said in found["HC-7.1-06"]}
+    assert len(named) == 4, found["HC-7.1-06"]
