@@ -19,7 +19,7 @@ from audit.records import TrailEntry
 from ca.dossier import Dossier, parse_dossier
 from ca.records import Carrier, Certificate, CertificateState, HolderSubject, Order, issuers
 from operators.records import Statement
-from pki.errors import InvalidInput
+from pki.errors import HpkiError, InvalidInput
 from pki.reading import certificate as reading
 from pki.signing import twin
 from policies.controls import AuditKind
@@ -28,6 +28,9 @@ from reports.compliance.engine import Judge
 from reports.compliance.run import Run, kinds_of
 from reports.compliance.signers import Signer, signers
 from reports.tables import Text
+
+DAMAGED = (HpkiError, ValueError)
+"""What reading a certificate raises."""
 
 _PAGE = 400
 _KEYGEN = "CARD.KEYGEN"
@@ -82,7 +85,7 @@ class CertificateRow:
         """Whether the subject is a CA's of this site."""
         try:
             return self.read.subject.der in self.authorities
-        except ValueError:
+        except DAMAGED:
             return self.data["order_id"] is None
 
     @cached_property
@@ -210,7 +213,7 @@ def _beside(run: Run, page: Sequence[CertificateRow]) -> Beside:
     positions = {one[name] for one in data for name in ("reserved_seq", "issued_seq")} - {None}
     subjects, statements = set(), set()
     for one in page:
-        with suppress(ValueError):
+        with suppress(*DAMAGED):
             subjects.add(one.subject_sha256)
         statements |= set(one.statement_ids)
     entries = _all(run, TrailEntry, col(TrailEntry.seq), positions)

@@ -18,7 +18,7 @@ from policies.hcroles import hc_role_table
 from policies.lint.catalogue import check_certificate
 from policies.lint.check import JudgedCertificate
 from policies.profiles import Purpose
-from reports.compliance.certificates import CertificateRow, of_holders
+from reports.compliance.certificates import DAMAGED, CertificateRow, of_holders
 from reports.compliance.engine import Judge
 from reports.compliance.run import Run
 from reports.tables import Text
@@ -104,7 +104,7 @@ def _serials(run: Run) -> Judge[CertificateRow]:
         try:
             serial = serial_hex(one.read.serial)
             key = hashlib.sha256(one.read.issuer.der + serial.encode()).digest()[:16]
-        except ValueError:
+        except DAMAGED:
             return (_UNREADABLE,) if one.in_period else None
         twice = key in seen
         seen.add(key)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pki import oids
 from pki.reading.tlv import OID, SEQUENCE, Reader
 from pki.validity import end_after_years, japan_date
-from reports.compliance.certificates import CertificateRow, of_holders
+from reports.compliance.certificates import DAMAGED, CertificateRow, of_holders
 from reports.compliance.contents import NO_CA
 from reports.compliance.engine import Judge
 from reports.compliance.run import Run
@@ -36,7 +36,7 @@ def _one_key(run: Run) -> Judge[CertificateRow]:
     def judge(one: CertificateRow) -> Sequence[Text] | None:
         try:
             key = bytes.fromhex(one.spki_sha256)[:16]
-        except ValueError:
+        except DAMAGED:
             return (
                 (Text("鍵を読み取れない", "has a key that cannot be read"),)
                 if one.in_period

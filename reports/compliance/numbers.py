@@ -58,10 +58,9 @@ def counts(run: Run, kind: AuditKind) -> Table:
 
 
 def _applications(run: Run) -> Iterator[Row]:
-    query: sa.Select[Any] = sa.select(
-        col(TrailEntry.seq), col(TrailEntry.body), col(Application.type), col(Application.channel)
-    )
-    query = query.join(Application, col(Application.ref) == col(TrailEntry.object_id)).where(
+    columns: list[Any] = [TrailEntry.seq, TrailEntry.body, Application.type, Application.channel]
+    query = sa.select(*columns).join(Application, col(Application.ref) == col(TrailEntry.object_id))
+    query = query.where(
         col(TrailEntry.seq).between(run.positions.start, run.positions.stop - 1),
         col(TrailEntry.code).in_(_CODES),
         col(TrailEntry.object_type) == "application",
