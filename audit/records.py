@@ -58,12 +58,17 @@ class TrailEntry(SQLModel, table=True):
 
     def content(self) -> dict[str, Any] | None:
         """Return what the body says, None where it is none or not the one that was entered."""
-        try:
-            said = json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
-        sound = isinstance(said, dict) and isinstance(said.get("detail"), dict)
-        return said if sound and digest(self.body.encode()) == self.hash else None
+        return content_of(self.body, self.hash)
+
+
+def content_of(body: str, entered: str) -> dict[str, Any] | None:
+    """Return what an entry's body says, as ``TrailEntry.content``; ``entered``: its hash."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    sound = isinstance(said, dict) and isinstance(said.get("detail"), dict)
+    return said if sound and digest(body.encode()) == entered else None
 
 
 class AnchorRecord(SQLModel, table=True):

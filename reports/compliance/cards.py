@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable
+from functools import lru_cache
+from typing import Any
 
+import sqlalchemy as sa
 from sqlmodel import col, select
 
-from audit.records import TrailEntry
+from audit.records import TrailEntry, content_of
 from card_personalization.layout import load_layout
 from card_personalization.piv_layout import load_piv_layout
 from card_personalization.profiles import HPKI, PIV, layout_text
@@ -15,6 +17,7 @@ from card_personalization.records import Card, PinEnvelope
 from card_personalization.records import Run as MakingRun
 from reports.compliance.results import Outcome
 from reports.compliance.run import Run
+from reports.differences import PAGE
 from reports.tables import Text
 
 _MADE = ("CARD.KEYGEN", "CARD.PERSONALISE")
@@ -23,43 +26,56 @@ _OWN_LIMIT = "retry_limits"
 """What a card has not that keeps its own number of tries."""
 
 
-def _entries(run: Run, codes: Collection[str], *, all_time: bool = False) -> Iterable[TrailEntry]:
-    """Return the entries about cards, of the period or up to the moment, in order."""
+_ABOUT = (TrailEntry.seq, TrailEntry.code, TrailEntry.object_id, TrailEntry.actor)
+
+
+def _entries(
+    run: Run, codes: Collection[str], *more: Any, all_time: bool = False
+) -> Iterable[sa.Row[Any]]:
+    """Return position, code, card, actor and more of entries, of the period or up to the moment."""
     first = 0 if all_time else run.positions.start
     last = run.moment.head.seq if all_time else run.positions.stop - 1
-    query = select(TrailEntry).where(
+    columns: list[Any] = [*_ABOUT, *more]
+    query = sa.select(*columns).where(
         col(TrailEntry.code).in_(codes),
-        TrailEntry.outcome == "OK",
+        col(TrailEntry.outcome) == "OK",
         col(TrailEntry.seq).between(first, last),
     )
-    return run.tx.exec(query.order_by(col(TrailEntry.seq)))
+    ordered = query.order_by(col(TrailEntry.seq))
+    return run.tx.execute(ordered, execution_options={"yield_per": PAGE})
 
 
-def _makers(run: Run) -> dict[str, set[str]]:
+def _makers(run: Run) -> dict[str, frozenset[str]]:
     """Return who worked on each card, by the runs and by the trail."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
+    found: dict[str, frozenset[str]] = {}
     for chip, operator in run.tx.exec(select(MakingRun.chip_serial, MakingRun.operator_id)):
-        found[chip].add(operator)
+        found[chip] = _with(found.get(chip, frozenset()), operator)
     for entry in _entries(run, _MADE, all_time=True):
-        found[entry.object_id].add(entry.actor)
+        found[entry.object_id] = _with(found.get(entry.object_id, frozenset()), entry.actor)
     return found
+
+
+@lru_cache(maxsize=4096)
+def _with(names: frozenset[str], name: str) -> frozenset[str]:
+    """Return the names with one more, the same value for the same people."""
+    return names | {name}
 
 
 def _apart(run: Run) -> Outcome:
     """HC-6.4-02: of cards made and PINs disclosed in the period."""
     outcome, makers, register = Outcome(), _makers(run), run.register
-    sealed: defaultdict[str, set[str]] = defaultdict(set)
+    nobody: frozenset[str] = frozenset()
+    sealed: dict[str, frozenset[str]] = {}
+    owners = {keys.credential: name for name, one in register.accounts.items() for keys in one.keys}
     for chip, credential in run.tx.exec(select(PinEnvelope.chip_serial, PinEnvelope.credential_id)):
-        held = register.credentials.get(credential)
-        if held is not None:
-            sealed[chip] |= {name for name, one in register.accounts.items() if one is held[0]}
-    for entry in _entries(run, ("CARD.PERSONALISE", _DISCLOSED)):
+        sealed[chip] = _with(sealed.get(chip, frozenset()), owners.get(credential, ""))
+    for entry in _entries(run, ("CARD.PERSONALISE", _DISCLOSED), TrailEntry.co_actor):
         card = entry.object_id
         if entry.code == _DISCLOSED:
-            both = makers[card] & {entry.actor, entry.co_actor}
+            both = makers.get(card, nobody) & {entry.actor, entry.co_actor}
             row = f"entry {entry.seq}, card {card}"
         else:
-            both, row = makers[card] & sealed[card], f"card {card}"
+            both, row = makers.get(card, nobody) & sealed.get(card, nobody), f"card {card}"
         outcome.judge(
             row,
             [
@@ -75,9 +91,9 @@ def _locks(run: Run) -> Outcome:
     outcome, limit = Outcome(), int(run.number("PIN_RETRY"))
     tries = {HPKI: load_layout(layout_text(HPKI)).pin.tries, PIV: load_piv_layout().pin.tries}
     profiles = dict(run.tx.exec(select(Card.chip_serial, Card.profile)).all())
-    for entry in _entries(run, ("CARD.PERSONALISE",)):
+    for entry in _entries(run, ("CARD.PERSONALISE",), TrailEntry.body, TrailEntry.hash):
         facts = []
-        content = entry.content()
+        content = content_of(entry.body, entry.hash)
         if content is None or _OWN_LIMIT in content["detail"].get("not_offered", [_OWN_LIMIT]):
             facts.append(Text("カードが回数を設定しない", "keeps a number of tries of its own"))
         if tries.get(profiles.get(entry.object_id, ""), limit + 1) > limit:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlmodel import col, select
+from sqlmodel import col
 
-from audit.records import TrailEntry
+from audit.records import TrailEntry, content_of
 from ca.dossier import Dossier, parse_dossier
 from ca.records import Carrier, Certificate, CertificateState, HolderSubject, Order, issuers
 from operators.records import Statement
@@ -37,6 +37,17 @@ _KEYGEN = "CARD.KEYGEN"
 _SIGNED = ("APPROVAL", "EXECUTION")
 
 
+class Entry(NamedTuple):
+    """An entry of the trail; ``content`` is None where it is not the one that was entered."""
+
+    seq: int
+    at: datetime
+    code: str
+    outcome: str
+    hash: str
+    content: Mapping[str, Any] | None
+
+
 @dataclass
 class Beside:
     """What stands beside a page of certificates, fetched at once.
@@ -45,7 +56,7 @@ class Beside:
     ``holders`` by SHA-256 of the subject.
     """
 
-    entries: Mapping[int, TrailEntry]
+    entries: Mapping[int, Entry]
     keygens: Mapping[str, Sequence[Mapping[str, Any]]]
     statements: Mapping[str, Statement]
     holders: Mapping[str, str]
@@ -111,7 +122,7 @@ class CertificateRow:
     @cached_property
     def dossier(self) -> Dossier | None:
         """The file that was ordered, None where it was erased; raises ``InvalidInput``."""
-        return parse_dossier(self.data["dossier"].encode()) if self.data["dossier"] else None
+        return _dossier(self.data["dossier"]) if self.data["dossier"] else None
 
     @property
     def statement_ids(self) -> list[str]:
@@ -129,9 +140,15 @@ class CertificateRow:
         found = self.beside.entries.get(self.data[column]) if self.beside is not None else None
         if found is None or (found.code, found.outcome) != (code, "OK"):
             return {}
-        said = found.content() or {}
+        said = found.content or {}
         about = f"{self.data['issuer_id']}:{self.data['serial']}"
         return said if said.get("object_id") == about else {}
+
+
+@lru_cache(maxsize=64)
+def _dossier(text: str) -> Dossier:
+    """Return the file of an order, whose certificates follow each other."""
+    return parse_dossier(text.encode())
 
 
 _PLAIN = {"usage", "state"}
@@ -216,36 +233,50 @@ def _beside(run: Run, page: Sequence[CertificateRow]) -> Beside:
         with suppress(*DAMAGED):
             subjects.add(one.subject_sha256)
         statements |= set(one.statement_ids)
-    entries = _all(run, TrailEntry, col(TrailEntry.seq), positions)
+    entries = _entries(run, col(TrailEntry.seq), positions)
     cards = {one["chip_serial"] for one in data} - {None}
     keygens: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    about = (col(TrailEntry.code) == _KEYGEN, col(TrailEntry.outcome) == "OK")
-    for entry in _all(run, TrailEntry, col(TrailEntry.object_id), cards, *about):
-        said = entry.content()
-        if said is not None and entry.seq <= run.moment.head.seq:
-            keygens[entry.object_id].append(said["detail"])
+    about = (col(TrailEntry.code) == _KEYGEN, col(TrailEntry.seq) <= run.moment.head.seq)
+    for entry in _entries(run, col(TrailEntry.object_id), cards, *about):
+        if entry.content is not None and entry.outcome == "OK":
+            keygens[str(entry.content["object_id"])].append(entry.content["detail"])
     for entry in entries:
-        said = entry.content() or {"detail": {}}
-        found = said["detail"].get("statements")
+        found = entry.content["detail"].get("statements") if entry.content is not None else None
         statements |= set(map(str, found)) if isinstance(found, list) else set()
-    made = _all(run, Statement, col(Statement.id), statements, col(Statement.type).in_(_SIGNED))
-    signed = {one.seq for one in made} - {one.seq for one in entries}
-    entries += _all(run, TrailEntry, col(TrailEntry.seq), signed)
-    holders = _all(run, HolderSubject, col(HolderSubject.subject_sha256), subjects)
+    made = _all(run, [Statement], col(Statement.id), statements, col(Statement.type).in_(_SIGNED))
+    signed = {one.seq for (one,) in made} - {one.seq for one in entries}
+    entries += _entries(run, col(TrailEntry.seq), signed)
+    columns = [HolderSubject.subject_sha256, HolderSubject.holder_id]
+    holders = _all(run, columns, col(HolderSubject.subject_sha256), subjects)
     return Beside(
         {one.seq: one for one in entries},
         keygens,
-        {one.id: one for one in made},
-        {one.subject_sha256: one.holder_id for one in holders},
+        {one.id: one for (one,) in made},
+        {subject: holder for subject, holder in holders},
     )
 
 
-def _all(run: Run, table: Any, column: Any, values: Iterable[Any], *more: Any) -> list[Any]:
+_ENTRY = [
+    *(TrailEntry.seq, TrailEntry.at, TrailEntry.code),
+    *(TrailEntry.outcome, TrailEntry.hash, TrailEntry.body),
+]
+
+
+def _entries(run: Run, column: Any, values: Iterable[Any], *more: Any) -> list[Entry]:
+    found = _all(run, _ENTRY, column, values, *more)
+    return [
+        Entry(one.seq, one.at, one.code, one.outcome, one.hash, content_of(one.body, one.hash))
+        for one in found
+    ]
+
+
+def _all(run: Run, what: list[Any], column: Any, values: Iterable[Any], *more: Any) -> list[Any]:
     """Return the rows whose column holds one of the values."""
     found = sorted(values)
     rows: list[Any] = []
     for at in range(0, len(found), _PAGE):
-        rows += run.tx.exec(select(table).where(column.in_(found[at : at + _PAGE]), *more))
+        query = sa.select(*what).where(column.in_(found[at : at + _PAGE]), *more)
+        rows += run.tx.execute(query).all()
     return rows
 
 

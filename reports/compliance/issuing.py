@@ -130,7 +130,7 @@ def _approval(run: Run, peers: Peers, one: CertificateRow) -> tuple[int, Text | 
             return 0, None
         row = one.beside.statements.get(statement_id) if one.beside is not None else None
         entry = one.beside.entries.get(row.seq) if row is not None and one.beside else None
-        content = entry.content() if entry is not None else None
+        content = entry.content if entry is not None else None
         if row is None or entry is None or content is None:
             return 0, Text("承認の署名がない", "has no signed approval")
         statement = kept(row.id, row.seq, row.body, row.signature)

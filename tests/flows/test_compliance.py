@@ -14,14 +14,18 @@ from cryptography.x509.oid import NameOID
 
 from pki.extensions import distribution_points, hc_role, key_usage
 from pki.names import distinguished_name
+from policies.controls import AuditKind
 from reports.compliance import cards, documents
 from reports.compliance.authorities import LEDGER as AUTHORITIES
-from reports.compliance.checks import CERTIFICATES
+from reports.compliance.checks import CERTIFICATES, CHECKS, LEDGERS
+from reports.compliance.engine import audit
 from reports.compliance.list_checks import LISTS, SERIES
+from reports.compliance.report import report
 from reports.compliance.results import Result
 from reports.compliance.revocations import LEDGER as REVOCATIONS
+from reports.tables import Text
 from store.database import Store
-from tests.flows.auditing import copy_of, make_sound, results, violations
+from tests.flows.auditing import copy_of, make_sound, results, run_of, violations
 from tests.flows.conftest import Centre
 from tests.flows.forging import (
     CA_CERTIFICATE,
@@ -304,6 +308,28 @@ def test_a_fault_is_named(mould: Centre, tmp_path: Path, case: Case) -> None:
     centre.store.close()
     assert found.keys() & MINE == {case.control} | case.others, found
     assert all(row.startswith(case.row) for row in found[case.control]), found
+
+
+def test_the_report_tells_results_and_names_nobody(mould: Centre, tmp_path: Path) -> None:
+    """One report for each policy: what the sign one blames, the auth one does not."""
+    centre = copy_of(mould, tmp_path)
+    forge(centre, renamed)
+    with centre.store.read() as tx:
+        run = run_of(centre, tx)
+        found = audit(run, LEDGERS, CHECKS)
+        sign, auth = (report(run, kind, found[kind]) for kind in (AuditKind.SIGN, AuditKind.AUTH))
+    centre.store.close()
+    assert (sign.name, auth.name) == ("compliance-sign", "compliance-auth")
+    (broken,) = (row for row in sign.table("violations").rows if row.values[0] == "HC-3.1-02")
+    assert str(broken.values[1]).startswith("certificate sign:")
+    assert not [row for row in auth.table("violations").rows if row.values[0] == "HC-3.1-02"]
+    results = {row.values[0]: row.values[5] for row in sign.table("controls").rows}
+    assert results["HC-3.1-02"] == Text("不適合", "does not conform")
+    assert results["HC-7.1-04"] == Text("適合", "conforms")
+    assert results["HC-8.6-01"] == Text("未確認", "not checked")
+    issued = Text("証明書発行", "certificates issued")
+    assert (issued, "CARD", 2) in [row.values for row in sign.table("numbers").rows]
+    assert not any(name in repr(one) for name in ("HANAKO", "TAKAHASHI") for one in (sign, auth))
 
 
 def test_every_check_has_a_fault() -> None:

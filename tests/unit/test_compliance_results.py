@@ -1,0 +1,110 @@
+"""Results by the rule of operations 8.3, and the conclusion from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import cast
+
+import pytest
+
+from policies.controls import AuditKind, controls
+from policies.exchange import Part
+from reports.compliance.conclusion import Conclusion, Finding, FindingClass, conclude
+from reports.compliance.coverage import coverage
+from reports.compliance.engine import Ledger, audit
+from reports.compliance.results import MOST_NAMED, ControlResult, Outcome, Result
+from reports.compliance.run import Run
+from reports.tables import Text
+
+FAULT = Text("違反", "broken")
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    kinds: frozenset[AuditKind] = frozenset({AuditKind.SIGN})
+
+
+@dataclass(frozen=True)
+class Site:
+    """All that deciding a result asks of a run."""
+
+    parts: frozenset[Part] = frozenset({Part.CA})
+
+
+def result(control_id: str, *, sound: int = 0, broken: int = 0, part: Part = Part.CA) -> Result:
+    """The result of a control whose check judges so many rows."""
+
+    def rows(_: Run) -> Iterator[Row]:
+        yield from (Row("sound") for _ in range(sound))
+        yield from (Row("broken") for _ in range(broken))
+
+    ledger = Ledger(
+        "rows",
+        rows,
+        lambda _: sound + broken,
+        {control_id: lambda _: lambda one: (FAULT,) * (one.name == "broken")},
+    )
+    run = cast(Run, Site(frozenset({part})))
+    found = audit(run, [ledger], [])[AuditKind.SIGN]
+    return next(one.result for one in found if one.control.id == control_id)
+
+
+def test_a_result_needs_cases() -> None:
+    """No case is never conformity, and mode H waits for the auditor unless a row breaks it."""
+    automatic, confirmed = "HC-1.2-01", "HC-6.1-01"
+    assert result(automatic) is Result.NO_CASE
+    assert result(automatic, sound=2) is Result.CONFORMS
+    assert result(automatic, sound=2, broken=1) is Result.FAILS
+    assert result(automatic, sound=2, part=Part.RA) is Result.NOT_APPLICABLE
+    assert result(confirmed) is Result.NO_CASE
+    assert result(confirmed, sound=2) is Result.UNCHECKED
+    assert result(confirmed, broken=1) is Result.FAILS
+    assert result("HC-5.1-02") is Result.NO_CASE
+
+
+def test_a_control_without_check_says_what_is_missing() -> None:
+    for one in audit(cast(Run, Site()), [], [])[AuditKind.AUTH]:
+        assert one.result in (Result.UNCHECKED, Result.NOT_APPLICABLE)
+        assert one.remarks, one.control.id
+        assert one.control.mode != "M" or coverage(one.control.id).missing in one.remarks
+
+
+def test_only_the_first_violations_are_named() -> None:
+    outcome = Outcome()
+    for number in range(MOST_NAMED + 5):
+        outcome.judge(f"row {number}", (FAULT,))
+    assert (outcome.population, outcome.count) == (MOST_NAMED + 5, MOST_NAMED + 5)
+    assert len(outcome.violations) == MOST_NAMED
+
+
+def _results(*found: Result) -> list[ControlResult]:
+    known = controls().control
+    return [ControlResult(known[place], one, None) for place, one in enumerate(found)]
+
+
+def _finding(grade: FindingClass, due: date | None = None, closed: date | None = None) -> Finding:
+    return Finding("F1", controls().control[0].id, grade, FAULT, due, closed)
+
+
+MINOR, MAJOR, OBS = FindingClass.MINOR, FindingClass.MAJOR, FindingClass.OBS
+DAY = date(2026, 12, 1)
+
+
+@pytest.mark.parametrize(
+    ("found", "findings", "wanted"),
+    [
+        ([Result.CONFORMS, Result.NO_CASE, Result.NOT_APPLICABLE], [], Conclusion.CONFORMS),
+        ([Result.CONFORMS, Result.UNCHECKED], [], Conclusion.FAILS),
+        ([Result.FAILS], [], Conclusion.FAILS),
+        ([Result.FAILS], [_finding(OBS)], Conclusion.FAILS),
+        ([Result.FAILS], [_finding(MAJOR, DAY)], Conclusion.FAILS),
+        ([Result.FAILS], [_finding(MAJOR, DAY, DAY)], Conclusion.CONFORMS),
+        ([Result.FAILS], [_finding(MINOR)], Conclusion.CONDITIONAL),
+        ([Result.FAILS], [_finding(MINOR, DAY)], Conclusion.CONFORMS),
+    ],
+)
+def test_the_conclusion(found: list[Result], findings: list[Finding], wanted: Conclusion) -> None:
+    assert conclude(_results(*found), findings) is wanted
