@@ -60,6 +60,7 @@ class StatementType(StrEnum):
     PAPER = "PAPER"
     PEER_ACCEPTANCE = "PEER_ACCEPTANCE"
     PAPER_RECEIPT = "PAPER_RECEIPT"
+    AUDIT_REPORT = "AUDIT_REPORT"
 
 
 class Signer(Protocol):

@@ -25,6 +25,7 @@ import operators.records  # noqa: F401
 import ra.casework.records  # noqa: F401
 import ra.handover.records  # noqa: F401
 import ra.records  # noqa: F401 - every table is known before the schema is compared
+import reports.compliance.records  # noqa: F401
 from audit.trail import Trail
 from ca.authorities import Authorities
 from ca.ceremonies import Ceremonies, Officiants
