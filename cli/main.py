@@ -24,6 +24,7 @@ from cli.commands import (
     config,
     demo,
     documents,
+    engagement,
     evidence,
     exchange,
     followup,
@@ -59,6 +60,7 @@ app.command("revoke")(revoke.revoke)
 app.command("lint")(lint.lint)
 app.command("serve")(serve.serve)
 trail.app.add_typer(evidence.app)
+report.app.add_typer(engagement.reports)
 card.app.add_typer(card_papers.app)
 card.app.add_typer(card_check.app)
 card.app.add_typer(card_read.app)
@@ -77,6 +79,7 @@ for name, group in (
     ("repository", repository.app),
     ("report", report.app),
     ("audit", trail.app),
+    ("engagement", engagement.app),
     ("exchange", exchange.app),
     ("config", config.app),
 ):

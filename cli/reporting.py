@@ -61,9 +61,14 @@ def write_report(services: Services, build: Builder, wish: Wish) -> tuple[Report
     with services.store.read() as tx:
         as_of = moment(tx, at, now())
         report = build(tx, as_of)
+    return report, write_made(services, report, as_of, wish)
+
+
+def write_made(services: Services, report: Report, as_of: Moment, wish: Wish) -> list[Path]:
+    """Write the files of a report, replacing those of the same day."""
     folder = wish.out or services.site.path("reports")
     entry = _write(services, report, as_of, wish, folder)
-    return report, [folder / file.name for file in entry.files]
+    return [folder / file.name for file in entry.files]
 
 
 def write_month(services: Services, month: date, wish: Wish) -> list[Path]:

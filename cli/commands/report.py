@@ -85,7 +85,7 @@ def monthly(
     """
     from cli.reporting import read_month, write_month
 
-    first_day, wish = read_month(month), _wish(None, lang, formats, out)
+    first_day, wish = read_month(month), wish_of(None, lang, formats, out)
     for path in write_month(options.services(), first_day, wish):
         typer.echo(path, err=True)
 
@@ -111,7 +111,7 @@ def prefectures(
     from reports.tables import Kind
     from reports.tables import Language as Written
 
-    wish = _wish(as_of, lang, formats, out)
+    wish = wish_of(as_of, lang, formats, out)
     report, paths = write_report(options.services(), cards_report, wish)
     table = report.table("prefectures")
     place = table.place
@@ -128,7 +128,8 @@ def prefectures(
         typer.echo(path, err=True)
 
 
-def _wish(as_of: str | None, lang: Lang, formats: str | None, out: Path | None) -> Wish:
+def wish_of(as_of: str | None, lang: Lang, formats: str | None, out: Path | None) -> Wish:
+    """Return what the options of a report ask for; raises ``InvalidInput``."""
     from cli.reporting import USUAL, Wish, read_formats, read_moment
     from reports.tables import Language as Written
 

@@ -26,6 +26,7 @@ _TITLES = {
         "準拠性監査報告書（リモート署名）", "Compliance audit report: remote signing"
     ),
 }
+CONCLUSION = Text("総合判定", "conclusion")
 _CONTROL = Column("control", Text("統制", "control"), Kind.TEXT)
 _REMARK = Column("remark", Text("備考", "remark"), Kind.WORDS)
 _RESULT = Column("result", Text("結果", "result"), Kind.WORDS)
@@ -63,7 +64,7 @@ def report(
 
 def _facts(run: Run, conclusion: Conclusion) -> tuple[Fact, ...]:
     return (
-        Fact(Text("総合判定", "conclusion"), conclusion.text),
+        Fact(CONCLUSION, conclusion.text),
         Fact(Text("期間の初日", "first day"), run.first),
         Fact(Text("期間の末日", "last day"), run.last),
         Fact(Text("拠点の種類", "kind of site"), run.site.value),

@@ -1,0 +1,157 @@
+"""The compliance audit as commands need it: a run on this site, and its report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+
+from sqlmodel import select
+
+from ca.records import Issuer
+from cli.progress import bars
+from cli.reporting import Wish, present, write_made
+from cli.wiring import Services, now
+from operators.statements import Signer
+from pki.errors import InvalidInput
+from policies.controls import AuditKind
+from policies.exchange import Part
+from ra.records import Application
+from reports.compliance.checks import CHECKS, LEDGERS
+from reports.compliance.engagements import Engagements, findings, with_answers
+from reports.compliance.engine import audit
+from reports.compliance.records import Engagement, answers_of, engagements, findings_of
+from reports.compliance.report import CONCLUSION, report
+from reports.compliance.results import ControlResult, Result
+from reports.compliance.run import Run
+from reports.moment import Moment, moment
+from reports.tables import Fact, Report, Text
+from store.database import Transaction
+
+
+def day_of(text: str) -> date:
+    """Return the day; raises ``InvalidInput``."""
+    try:
+        if len(text) == len("2016-08-31"):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise InvalidInput("cli.day", f"{text!r} is not a day", "Give it as 2026-10-31.")
+
+
+def book_of(services: Services) -> Engagements:
+    """Return the site's book of engagements."""
+    return Engagements(services.trail, services.directory, services.trail.clock)
+
+
+def run_of(services: Services, tx: Transaction, at: Moment, first: date, last: date) -> Run:
+    """Return a run on the site as of the moment; a site is the parts of which it has rows."""
+    parts = set()
+    if tx.exec(select(Issuer).limit(1)).first() is not None:
+        parts.add(Part.CA)
+    if tx.exec(select(Application).limit(1)).first() is not None:
+        parts.add(Part.RA)
+    return Run(
+        tx,
+        at,
+        first,
+        last,
+        frozenset(parts or Part),
+        services.kind,
+        services.parameters,
+        services.profiles,
+        services.directory,
+        services.lists.archive,
+    )
+
+
+def audited(run: Run) -> dict[AuditKind, tuple[ControlResult, ...]]:
+    """Return the results of every control, with progress."""
+    with bars() as shown:
+        task = cache(lambda name: shown.start(name, 0))
+
+        def progress(name: str, done: int, total: int) -> None:
+            shown.reach(task(name), done, total)
+
+        return dict(audit(run, LEDGERS, CHECKS, progress))
+
+
+def newest_of(tx: Transaction, kind: AuditKind, first: date, last: date) -> Engagement | None:
+    """Return the newest engagement about the period, or None."""
+    wanted = (kind, first, last)
+    every = engagements(tx)
+    return next(
+        (one for one in every if (one.kind, one.period_from, one.period_to) == wanted), None
+    )
+
+
+def compliance_report(
+    services: Services,
+    run: Run,
+    kind: AuditKind,
+    computed: Sequence[ControlResult],
+    engagement: Engagement | None,
+) -> Report:
+    """Return the report, with what the engagement adds; a signed one is verified first."""
+    if engagement is None:
+        return report(run, kind, computed)
+    if engagement.conclusion is not None:
+        book_of(services).verify(run.tx, engagement)
+    results = with_answers(computed, answers_of(run.tx, engagement.id))
+    made = report(run, kind, results, findings(findings_of(run.tx, engagement.id)))
+    facts = (
+        Fact(Text("報告書番号", "report no."), engagement.id),
+        Fact(Text("監査人", "auditor"), engagement.auditor),
+        Fact(Text("監査の開始", "opened"), engagement.opened_at),
+        Fact(Text("署名", "signature"), engagement.statement_id or UNSIGNED),
+    )
+    return replace(made, facts=(*facts, *made.facts))
+
+
+UNSIGNED = Text("未署名（案）", "not signed (draft)")
+
+
+def conclude(
+    services: Services, engagement_id: str, auditor: Signer, as_of: datetime
+) -> Engagement:
+    """Run the checks as of the moment and have the conclusion signed."""
+    with services.store.read() as tx:
+        engagement = tx.get_one(Engagement, engagement_id)
+        at = moment(tx, as_of, now())
+        run = run_of(services, tx, at, engagement.period_from, engagement.period_to)
+        computed = audited(run)[engagement.kind]
+    with services.store.begin() as tx:
+        return book_of(services).conclude(tx, engagement_id, auditor, at, computed)
+
+
+def write_compliance(
+    services: Services, kinds: Sequence[AuditKind], first: date, last: date, wish: Wish
+) -> list[tuple[Report, list[Path]]]:
+    """Write the report of each kind: of its newest engagement if there is one for the period.
+
+    A signed engagement's is as of its own moment, whatever ``wish`` says.
+    """
+    written = []
+    usual = wish.as_of or present(services)
+    for kind in kinds:
+        with services.store.read() as tx:
+            engagement = newest_of(tx, kind, first, last)
+            signed_at = engagement.as_of if engagement is not None else None
+            at = moment(tx, signed_at or usual, now())
+            run = run_of(services, tx, at, first, last)
+            made = compliance_report(services, run, kind, audited(run)[kind], engagement)
+        written.append((made, write_made(services, made, at, wish)))
+    return written
+
+
+def summary(made: Report) -> dict[str, object]:
+    """Return what a report comes to: its conclusion, and controls by result."""
+    said = next(one.value for one in made.facts if one.name == CONCLUSION)
+    table = made.table("controls")
+    found = Counter(row.values[table.place("result")] for row in table.rows)
+    counts = {one.name.lower(): found[one.text] for one in Result}
+    conclusion = said.en if isinstance(said, Text) else said
+    return {"report": made.name, "conclusion": conclusion, **counts}
