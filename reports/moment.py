@@ -28,7 +28,12 @@ class Moment:
     @property
     def day(self) -> date:
         """Japan's day that the moment belongs to or ends: 00:00:00 ends the day before."""
-        return japan_date(self.at - timedelta(seconds=1))
+        return japan_date(self.last_second)
+
+    @property
+    def last_second(self) -> datetime:
+        """The last one that the report tells of: what ends with a day is valid in it."""
+        return self.at - timedelta(seconds=1)
 
 
 def moment(tx: Transaction, at: datetime, now: datetime) -> Moment:

@@ -1,11 +1,12 @@
-"""How many physicians work in each prefecture: what issuing rates are divided by."""
+"""How many physicians work in each prefecture: what ``hpki report prefectures`` divides by."""
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+
+from reports.board import places
+from reports.board.population import shipped_populations
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,16 @@ class Population:
 
 @cache
 def physicians_2014() -> Population:
-    """Give the 47 prefectures with their physicians in 2014 (sum 311,205).
-
-    Source: ministry survey 2014, table 14-1; see ``reports/data/README.md``.
-    """
-    text = (files("reports") / "data" / "physicians_2014.csv").read_text(encoding="utf-8")
-    prefectures = tuple(
-        Prefecture(row["code"], row["name_ja"], row["name_en"], int(row["physicians_2014"]))
-        for row in csv.DictReader(text.splitlines())
+    """Give the 47 prefectures with their physicians in 2014 (sum 311,205)."""
+    (survey,) = (
+        one for one in shipped_populations() if (one.profession, one.year) == ("医師", 2014)
     )
+    source_ja, _, source_en = survey.source.partition(" / ")
     return Population(
-        source_ja="厚生労働省「医師・歯科医師・薬剤師調査」2014年 表14-1（従業地による医師数）",
-        source_en="Ministry of Health, Labour and Welfare, survey 2014, table 14-1 "
-        "(physicians by place of work)",
-        prefectures=prefectures,
+        source_ja=source_ja,
+        source_en=source_en,
+        prefectures=tuple(
+            Prefecture(one.code, one.name_ja, one.name_en, survey.persons[one.code])
+            for one in places.prefectures()
+        ),
     )

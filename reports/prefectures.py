@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_UP, Context, Decimal
-from enum import StrEnum
-from fractions import Fraction
+from decimal import Decimal
 
 from pki.errors import InvalidInput
+from reports.board import ranks
+from reports.board.places import OVERSEAS
 from reports.population import Population, Prefecture, physicians_2014
-
-OVERSEAS = "99"
-MARKED = 10
-_TWO_DECIMALS = Decimal("0.01")
-_DIVISION = Context(prec=40, rounding=ROUND_HALF_UP)
-
-
-class Mark(StrEnum):
-    """Whether a prefecture is among the ten with most or with fewest cards."""
-
-    TOP = "top_ten"
-    BOTTOM = "bottom_ten"
+from reports.tables import Mark
 
 
 @dataclass(frozen=True)
@@ -119,17 +107,9 @@ def prefecture_report(
         measure=measure,
         population=population,
         rows=_rows(known, population, ladder),
-        overseas=OverseasRow(abroad.cards, abroad.doctor_cards, _rank(ladder, abroad.cards)),
+        overseas=OverseasRow(abroad.cards, abroad.doctor_cards, ranks.rank(ladder, abroad.cards)),
         total=_total(known, population),
     )
-
-
-def rate_percent(doctor_cards: int, physicians: int) -> Decimal | None:
-    """Per cent with two decimals, half up; None where there are no physicians."""
-    if physicians == 0:
-        return None
-    percent = _DIVISION.divide(Decimal(100 * doctor_cards), Decimal(physicians))
-    return percent.quantize(_TWO_DECIMALS, context=_DIVISION)
 
 
 def _by_code(
@@ -168,7 +148,7 @@ def _rows(
 ) -> tuple[PrefectureRow, ...]:
     """Make the rows of the prefectures; ``ladder`` is every count, overseas too, ascending."""
     counted = [(p, known[p.code]) for p in population.prefectures]
-    quotients = [_quotient(count, p) for p, count in counted]
+    quotients = [ranks.quotient(count.doctor_cards, p.physicians) for p, count in counted]
     rate_ladder = sorted(q for q in quotients if q is not None)
     home_ladder = sorted(count.cards for _, count in counted)
     return tuple(
@@ -176,37 +156,13 @@ def _rows(
             prefecture=p,
             cards=count.cards,
             doctor_cards=count.doctor_cards,
-            rate=rate_percent(count.doctor_cards, p.physicians),
-            rank=_rank(ladder, count.cards),
-            rate_rank=None if q is None else _rank(rate_ladder, q),
-            mark=_mark(home_ladder, count.cards),
+            rate=ranks.percent(q),
+            rank=ranks.rank(ladder, count.cards),
+            rate_rank=None if q is None else ranks.rank(rate_ladder, q),
+            mark=ranks.mark(home_ladder, count.cards),
         )
         for (p, count), q in zip(counted, quotients, strict=True)
     )
-
-
-def _quotient(count: PrefectureCount, prefecture: Prefecture) -> Fraction | None:
-    """Doctors' cards to physicians, exactly; None without physicians."""
-    if prefecture.physicians == 0:
-        return None
-    return Fraction(count.doctor_cards, prefecture.physicians)
-
-
-def _rank(ladder: Sequence[int] | Sequence[Fraction], value: int | Fraction) -> int:
-    """One more than how many of the ascending ``ladder`` are greater."""
-    return 1 + len(ladder) - bisect_right(ladder, value)
-
-
-def _mark(ladder: Sequence[int], cards: int) -> Mark | None:
-    """Top or bottom ten; a tie that would make them more than ten is left out whole.
-
-    Without this rule a young site, where most prefectures have no card, would mark them all.
-    """
-    at_least = len(ladder) - bisect_left(ladder, cards)
-    at_most = bisect_right(ladder, cards)
-    if cards > 0 and at_least <= MARKED:
-        return Mark.TOP
-    return Mark.BOTTOM if at_most <= MARKED else None
 
 
 def _total(known: dict[str, PrefectureCount], population: Population) -> TotalRow:
@@ -217,5 +173,5 @@ def _total(known: dict[str, PrefectureCount], population: Population) -> TotalRo
         physicians=physicians,
         cards=sum(count.cards for count in known.values()),
         doctor_cards=doctor_cards,
-        rate=rate_percent(doctor_cards, physicians),
+        rate=ranks.percent(ranks.quotient(doctor_cards, physicians)),
     )

@@ -213,6 +213,7 @@ def _newest_detail(tx: Transaction, ref: str, codes: Collection[str]) -> Mapping
 
 
 def confirm_version(tx: Transaction, application: Application, today: date) -> None:
-    """Let the name and address that the application brought count from now on."""
-    records.applicant(tx, application).confirmed_on = today
+    """Let the name and address that the application brought count from now on, or from before."""
+    version = records.applicant(tx, application)
+    version.confirmed_on = version.confirmed_on or today
     tx.flush()

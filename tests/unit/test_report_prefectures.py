@@ -9,14 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pki.errors import InvalidInput
+from reports.board.ranks import percent, quotient
 from reports.population import Population, Prefecture
-from reports.prefectures import (
-    Mark,
-    PrefectureCount,
-    PrefectureReport,
-    prefecture_report,
-    rate_percent,
-)
+from reports.prefectures import PrefectureCount, PrefectureReport, prefecture_report
+from reports.tables import Mark
 
 DAY = date(2026, 11, 1)
 
@@ -72,7 +68,7 @@ def test_without_physicians_there_is_no_rate() -> None:
 def test_rate_rounds_half_up(cards: int, physicians: int, expected: str) -> None:
     with localcontext() as context:
         context.prec = 2
-        assert str(rate_percent(cards, physicians)) == expected
+        assert str(percent(quotient(cards, physicians))) == expected
 
 
 @pytest.mark.parametrize("code", ["00", "48", "1", "", "13 ", "ab", "１３"])

@@ -9,7 +9,8 @@ from importlib.resources import files
 import pytest
 
 from reports.population import physicians_2014
-from reports.prefectures import Mark, PrefectureCount, PrefectureReport, prefecture_report
+from reports.prefectures import PrefectureCount, PrefectureReport, prefecture_report
+from reports.tables import Mark
 
 # Code: (rank as published, rank that follows from the counts). All other 38 agree.
 MISPRINTED_RANKS = {

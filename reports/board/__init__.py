@@ -1,0 +1,1 @@
+"""What the board reads: cards, holders and applications by place and over time."""

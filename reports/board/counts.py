@@ -1,0 +1,295 @@
+"""Cards, holders and applications at a moment, counted by the database.
+
+What a card or holder is counted under is as of the moment too: what its application said, or a
+change of contact since; the address is the newest that somebody decided on. Trail positions decide
+what had happened, so a past moment gives the same counts whatever came later, but for addresses,
+associations and municipalities that an erasure took since.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, date
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import SQLModel
+
+import ra.records  # noqa: F401 - the tables below
+from ca.records import CarrierKind
+from pki.errors import InvalidInput
+from pki.validity import japan_date
+from policies.applications import ApplicationType, application_types
+from policies.hcroles import hc_role_table
+from policies.moves import ApplicationState, moves
+from policies.profiles import Purpose
+from reports.board.places import Place, known_code, prefecture_of, prefectures
+from reports.moment import Moment
+from store.database import Transaction
+
+_TABLES = SQLModel.metadata.tables
+_CERTIFICATE, _CARRIER = _TABLES["certificate"], _TABLES["carrier"]
+_ORDER, _REVOCATION = _TABLES["issue_order"], _TABLES["revocation"]
+_APPLICATION, _VERSION = _TABLES["application"], _TABLES["person_version"]
+_ENTRY = _TABLES["trail_entry"]
+
+_SCRAPPED = "C12_CARD_SCRAPPED"
+_DRAFT = '%"state":"DRAFT"%'
+_LONGEST_NAME = 4
+_NAMED = {Place.WORK: known_code, Place.RESIDENCE: prefecture_of}
+_DECIDED = sorted(
+    {
+        move.code
+        for move in moves().move
+        if move.to in (ApplicationState.APPROVED, ApplicationState.COMPLETED)
+    }
+)
+_FOR_CARDS = [
+    kind.value
+    for kind, rule in application_types().items()
+    if rule.issues and rule.carrier == "CARD"
+]
+
+
+class Measure(StrEnum):
+    """What is counted; ``reports.board.words`` defines each for the reader."""
+
+    CARDS = "cards"
+    HOLDERS = "holders"
+    APPLICATIONS = "applications"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to count, by which place, of which profession (its Japanese name; None: all).
+
+    ``prefecture``: the one whose municipalities are counted, with ``Place.MUNICIPALITY``. Raises
+    ``InvalidInput`` for an unknown profession, and for a prefecture unknown or out of place.
+    """
+
+    measure: Measure
+    place: Place = Place.WORK
+    profession: str | None = None
+    prefecture: str | None = None
+
+    def __post_init__(self) -> None:
+        known = [one.japanese for one in hc_role_table().qualification]
+        if self.profession is not None and self.profession not in known:
+            raise InvalidInput(
+                "reports.profession",
+                f"no profession {self.profession[:40]!r}",
+                f"One of {'、'.join(known)}.",
+            )
+        codes = {one.code for one in prefectures()} if self.place is Place.MUNICIPALITY else {None}
+        if self.prefecture not in codes:
+            raise InvalidInput(
+                "reports.prefecture",
+                f"municipalities are those of one prefecture, not of {self.prefecture!r}",
+                "Give its code, 01 to 47, with municipalities and with nothing else.",
+            )
+
+
+def count(tx: Transaction, moment: Moment, question: Question) -> Counter[str]:
+    """Return how many there are by code of prefecture, or by name of association or municipality.
+
+    Place of work: "99" is overseas. The empty name is for those whose place is not known.
+    """
+    places = _places(moment, question)
+    base = _BASES[question.measure](moment, question, places)
+    query = sa.select(base.c.place, sa.func.count()).group_by(base.c.place)
+    counted: Counter[str] = Counter()
+    for place, number in tx.connection().execute(query):
+        counted[_NAMED.get(question.place, str)(place)] += number
+    return counted
+
+
+def count_by_month(tx: Transaction, moment: Moment, profession: str | None) -> Counter[date]:
+    """Return how many applications were received in each month, by its first day."""
+    day = _APPLICATION.c.received_on
+    year, month = sa.extract("year", day), sa.extract("month", day)
+    query = (
+        sa.select(year, month, sa.func.count())
+        .select_from(_APPLICATION.join(_ENTRY, _ENTRY.c.object_id == _APPLICATION.c.ref))
+        .where(*_received(moment), *_of_profession(profession))
+        .group_by(year, month)
+    )
+    found = tx.connection().execute(query)
+    return Counter({date(int(one[0]), int(one[1]), 1): one[2] for one in found})
+
+
+@dataclass(frozen=True)
+class _Places:
+    """The column to count by, and what is joined to the application to have it."""
+
+    column: sa.ColumnElement[Any]
+    joined: sa.FromClause
+    wanted: tuple[sa.ColumnElement[bool], ...] = ()
+
+
+def _places(moment: Moment, question: Question) -> _Places:
+    if question.place is Place.RESIDENCE:
+        return _residence(moment)
+    change = _contact_changes(moment)
+    joined = _APPLICATION.outerjoin(change, change.c.replaces == _APPLICATION.c.ref)
+    work = sa.func.coalesce(change.c.work_prefecture, _APPLICATION.c.work_prefecture)
+    if question.place is Place.WORK:
+        return _Places(work, joined)
+    if question.place is Place.ASSOCIATION:
+        named = sa.func.coalesce(change.c.association, _APPLICATION.c.association, "")
+        return _Places(named, joined)
+    moved = change.c.replaces.is_not(None)
+    town = sa.case((moved, change.c.municipality), else_=_APPLICATION.c.municipality)
+    return _Places(sa.func.coalesce(town, ""), joined, (work == question.prefecture,))
+
+
+def _residence(moment: Moment) -> _Places:
+    """By the beginning of the address: the database counts few of those, and no names."""
+    newest = (
+        sa.select(_VERSION.c.person_id, sa.func.max(_VERSION.c.valid_from).label("since"))
+        .where(_counts(moment))
+        .group_by(_VERSION.c.person_id)
+        .subquery()
+    )
+    version = _VERSION.alias()
+    person = _APPLICATION.c.person_id
+    since = sa.func.coalesce(newest.c.since, _APPLICATION.c.received_on)
+    joined = _APPLICATION.outerjoin(newest, newest.c.person_id == person).outerjoin(
+        version, sa.and_(version.c.person_id == person, version.c.valid_from == since)
+    )
+    start = sa.func.substr(sa.func.coalesce(version.c.address, ""), 1, _LONGEST_NAME)
+    return _Places(start, joined)
+
+
+def _contact_changes(moment: Moment) -> sa.Subquery:
+    """Select the newest change of contact carried out for each application."""
+    order = (_APPLICATION.c.received_on.desc(), _APPLICATION.c.ref.desc())
+    newest = sa.func.row_number().over(partition_by=_APPLICATION.c.replaces, order_by=order)
+    version = sa.and_(
+        _VERSION.c.person_id == _APPLICATION.c.person_id,
+        _VERSION.c.valid_from == _APPLICATION.c.received_on,
+    )
+    names = ("replaces", "work_prefecture", "municipality", "association")
+    changes = (
+        sa.select(*(_APPLICATION.c[name] for name in names), newest.label("place"))
+        .select_from(_APPLICATION.join(_VERSION, version))
+        .where(
+            _APPLICATION.c.type == ApplicationType.CONTACT_CHANGE.value,
+            _APPLICATION.c.state == ApplicationState.COMPLETED,
+            _counts(moment),
+        )
+        .subquery()
+    )
+    return sa.select(changes).where(changes.c.place == 1).subquery()
+
+
+def _counts(moment: Moment) -> sa.ColumnElement[bool]:
+    """Whether a version was decided on: on a day before, or that day at a position before."""
+    today, other, entry = japan_date(moment.at), _APPLICATION.alias(), _ENTRY.alias()
+    decided = (
+        sa.select(sa.literal(1))
+        .select_from(other.join(entry, entry.c.object_id == other.c.ref))
+        .where(
+            other.c.person_id == _VERSION.c.person_id,
+            other.c.received_on == _VERSION.c.valid_from,
+            entry.c.object_type == "application",
+            entry.c.code.in_(_DECIDED),
+            entry.c.outcome == "OK",
+            entry.c.seq <= moment.head.seq,
+        )
+        .correlate(_VERSION)
+        .exists()
+    )
+    confirmed = _VERSION.c.confirmed_on
+    return sa.or_(confirmed < today, sa.and_(confirmed == today, decided))
+
+
+def _cards(moment: Moment, question: Question, places: _Places) -> sa.Subquery:
+    """One row for each card ever issued, but for those scrapped before they were delivered."""
+    scrapped = _revoked(moment, _REVOCATION.c.ground == _SCRAPPED)
+    return _issued(moment, question, places, ~scrapped).subquery()
+
+
+def _holders(moment: Moment, question: Question, places: _Places) -> sa.Subquery:
+    """One row for each person with a valid card, under the card issued last."""
+    second = moment.last_second.astimezone(UTC)
+    valid = (
+        ~_revoked(moment),
+        _CERTIFICATE.c.not_before <= second,
+        _CERTIFICATE.c.not_after >= second,
+    )
+    last = sa.func.row_number().over(
+        partition_by=_APPLICATION.c.person_id, order_by=_CERTIFICATE.c.issued_seq.desc()
+    )
+    cards = _issued(moment, question, places, *valid).add_columns(last.label("n")).subquery()
+    return sa.select(cards).where(cards.c.n == 1).subquery()
+
+
+def _applications(moment: Moment, question: Question, places: _Places) -> sa.Subquery:
+    """One row for each application for a card that was received."""
+    return (
+        sa.select(places.column.label("place"))
+        .select_from(places.joined.join(_ENTRY, _ENTRY.c.object_id == _APPLICATION.c.ref))
+        .where(*_received(moment), *_of_profession(question.profession), *places.wanted)
+        .subquery()
+    )
+
+
+_BASES = {
+    Measure.CARDS: _cards,
+    Measure.HOLDERS: _holders,
+    Measure.APPLICATIONS: _applications,
+}
+
+
+def _issued(
+    moment: Moment, question: Question, places: _Places, *wanted: sa.ColumnElement[bool]
+) -> sa.Select[Any]:
+    """Select the cards with a signing certificate, which is one for each."""
+    joined = (
+        places.joined.join(_ORDER, _ORDER.c.application_ref == _APPLICATION.c.ref)
+        .join(_CERTIFICATE, _CERTIFICATE.c.order_id == _ORDER.c.id)
+        .join(_CARRIER, _CARRIER.c.id == _CERTIFICATE.c.carrier_id)
+    )
+    return (
+        sa.select(places.column.label("place"))
+        .select_from(joined)
+        .where(
+            _CARRIER.c.kind == CarrierKind.CARD,
+            _CERTIFICATE.c.usage == Purpose.SIGN,
+            _CERTIFICATE.c.issued_seq <= moment.head.seq,
+            *_of_profession(question.profession),
+            *places.wanted,
+            *wanted,
+        )
+    )
+
+
+def _revoked(moment: Moment, *wanted: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    return (
+        sa.select(sa.literal(1))
+        .where(
+            _REVOCATION.c.certificate_id == _CERTIFICATE.c.id,
+            _REVOCATION.c.seq <= moment.head.seq,
+            *wanted,
+        )
+        .correlate(_CERTIFICATE)
+        .exists()
+    )
+
+
+def _received(moment: Moment) -> tuple[sa.ColumnElement[bool], ...]:
+    """Conditions on application and entry: a draft is received once its paper is."""
+    return (
+        _APPLICATION.c.type.in_(_FOR_CARDS),
+        _ENTRY.c.object_type == "application",
+        _ENTRY.c.code == "APP.RECEIVE",
+        _ENTRY.c.outcome == "OK",
+        _ENTRY.c.seq <= moment.head.seq,
+        _ENTRY.c.body.not_like(_DRAFT),
+    )
+
+
+def _of_profession(profession: str | None) -> tuple[sa.ColumnElement[bool], ...]:
+    return () if profession is None else (_APPLICATION.c.profession == profession,)
