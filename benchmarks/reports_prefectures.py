@@ -106,8 +106,8 @@ def fill(url: str, folder: Path, certificates: int) -> None:
             given = {"octets": octets} if ":octets" in statement else {}
             tx.connection().execute(written, given)
     if url.startswith("postgresql"):
-        with centre.store.engine.connect() as connection:
-            connection.execute(text("ANALYZE"))  # as its autovacuum does
+        with centre.store.begin() as tx:
+            tx.connection().execute(text("ANALYZE"))  # as its autovacuum does
     centre.store.close()
 
 

@@ -145,21 +145,25 @@ def _places(moment: Moment, question: Question) -> _Places:
 
 
 def _residence(moment: Moment) -> _Places:
-    """By the beginning of the address: the database counts few of those, and no names."""
+    """By the beginning of the address: the database counts few of those, and no names.
+
+    Looked up person by person: joined, PostgreSQL may take hours over what it guesses to be few.
+    """
+    address = sa.select(_VERSION.c.address).where(_VERSION.c.person_id == _APPLICATION.c.person_id)
     newest = (
-        sa.select(_VERSION.c.person_id, sa.func.max(_VERSION.c.valid_from).label("since"))
-        .where(_counts(moment))
-        .group_by(_VERSION.c.person_id)
-        .subquery()
+        address.where(_counts(moment))
+        .order_by(_VERSION.c.valid_from.desc())
+        .limit(1)
+        .correlate(_APPLICATION)
+        .scalar_subquery()
     )
-    version = _VERSION.alias()
-    person = _APPLICATION.c.person_id
-    since = sa.func.coalesce(newest.c.since, _APPLICATION.c.received_on)
-    joined = _APPLICATION.outerjoin(newest, newest.c.person_id == person).outerjoin(
-        version, sa.and_(version.c.person_id == person, version.c.valid_from == since)
+    own = (
+        address.where(_VERSION.c.valid_from == _APPLICATION.c.received_on)
+        .correlate(_APPLICATION)
+        .scalar_subquery()
     )
-    start = sa.func.substr(sa.func.coalesce(version.c.address, ""), 1, _LONGEST_NAME)
-    return _Places(start, joined)
+    start = sa.func.substr(sa.func.coalesce(newest, own, ""), 1, _LONGEST_NAME)
+    return _Places(start, _APPLICATION)
 
 
 def _contact_changes(moment: Moment) -> sa.Subquery:
