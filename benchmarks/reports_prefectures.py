@@ -161,7 +161,7 @@ def measure(name: str, url: str, folder: Path, certificates: int) -> bool:
     told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     bare = median(told["taken"]["bare"])
     print(f"  {'bare GROUP BY':22} {bare:7.3f} s")
-    kept = told["peak"] <= MEMORY_LIMIT
+    kept = bool(told["peak"] <= MEMORY_LIMIT)
     for table in TABLES:
         seconds = median(told["taken"][table])
         ratio = seconds / bare
