@@ -24,7 +24,8 @@ from ra.persons.applicants import verify_nobodys_own
 from ra.records import find_application
 from store.database import Store, Transaction
 
-_APPROVERS = (Role.RA_MANAGER, Role.CA_MANAGER)
+APPROVERS = (Role.RA_MANAGER, Role.CA_MANAGER)
+"""Who may let a PIN be disclosed."""
 
 
 class DisclosureReason(StrEnum):
@@ -79,7 +80,7 @@ class Disclosure:
             run = self._verify(tx, chip_serial, operator, approver)
             envelope = self._envelope(tx, chip_serial, operator)
             seen = envelopes_digest(run, records.envelopes_of(tx, chip_serial))
-            role = self.directory.role_among(tx, approver.operator_id, _APPROVERS)
+            role = self.directory.role_among(tx, approver.operator_id, APPROVERS)
             self.directory.state(
                 tx,
                 _event(run, operator, approver, reason, seen),

@@ -52,7 +52,7 @@ _CHARTS = (
         ("carriers",),
     ),
     Chart(
-        ChartKind.BARS,
+        ChartKind.LINE_AND_BARS,
         Text("月別受付・承認", "Received and approved by month"),
         "months",
         "month",
