@@ -39,6 +39,10 @@ from policies.roles import Role
 from policies.site import SiteKind
 from ra.handover.handover import Handover, Result
 from ra.handover.judging import Judge
+from reports.moment import moment
+from reports.period import month_of
+from reports.separation import separation_report
+from reports.tables import Text
 from store.database import Store
 from tests import tiers
 from tests.flows.conftest import SITE_ID, Centre, Moulds, lent, p256
@@ -249,6 +253,24 @@ def test_the_station_makes_the_card_of_another_organisations_order(two: Two) -> 
     (result,) = two.take(two.answer(order_id))
     assert set(result.certificates) == set(PURPOSES)
     assert verify_statements(two.ca.directory).statements > 10
+    assert people_of_issues(two.ca) == [
+        ("未記録", f"{two.ra.peers.own_id}/uketsuke", f"{two.ra.peers.own_id}/shonin", "hakko")
+    ] * len(PURPOSES)
+
+
+def people_of_issues(centre: Centre) -> list[tuple[str, ...]]:
+    """Who received, examined, approved and executed, of rows with no findings."""
+    centre.pass_time(hours=1)
+    with centre.store.read() as tx:
+        at = moment(tx, centre.now, centre.now)
+        days = month_of(at.day)
+        report = separation_report(tx, at, days, centre.directory, centre.peers)
+    rows = report.table("certificates").rows
+    assert [one.mark for one in rows] == [None] * len(rows)
+    return [
+        tuple(cell.ja if isinstance(cell, Text) else str(cell) for cell in one.values[3:7])
+        for one in rows
+    ]
 
 
 def test_a_refusal_comes_back(two: Two) -> None:
