@@ -7,7 +7,7 @@ entries and statements; what counts is what those say.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,13 +19,14 @@ from sqlmodel import SQLModel
 from ca.orders import Batch, approval, examination
 from ca.records import CarrierKind
 from card_personalization.disclosure import APPROVERS
+from operators.accounts import Moment as Position
 from operators.directory import Directory
 from operators.exchange.peers import Peers
 from operators.statements import Decision, StatementType
 from pki.errors import HpkiError, Refused
 from policies.roles import Role
 from reports.differences import PAGE
-from reports.duties import Doer, Duty, Finding, broken, held_together, unproven
+from reports.duties import Doer, Doers, Duty, Finding, broken, held_together, unproven
 from reports.moment import Moment
 from reports.period import Period
 from reports.proving import Prover, Said, entries_about, signed_in, sound_body
@@ -59,7 +60,7 @@ class Issued:
     application_ref: str
     foreign: bool
     carrier: CarrierKind | None
-    doers: Mapping[Duty, tuple[Doer, ...]]
+    doers: Doers
     findings: tuple[Finding, ...]
 
 
@@ -118,8 +119,7 @@ class _Case:
         named = self.detail.get("statements")
         return tuple(map(str, named)) if isinstance(named, list) else ()
 
-    def add(self, duty: Duty, person: str, role: str) -> None:
-        doer = Doer(person, role)
+    def add(self, duty: Duty, doer: Doer) -> None:
         if doer not in self.doers[duty]:
             self.doers[duty].append(doer)
 
@@ -131,7 +131,10 @@ class _Case:
 
 @dataclass
 class _Work:
-    """What is known while pages are worked through; batches serve many certificates."""
+    """What is known while pages are worked through.
+
+    Batches serve many certificates, decisions the two of a card, and the same few people do them.
+    """
 
     tx: Transaction
     moment: Moment
@@ -139,9 +142,13 @@ class _Work:
     peers: Peers
     prover: Prover
     batches: dict[str, tuple[Said, frozenset[str]]] = field(default_factory=dict)
+    decided: dict[tuple[str, Decision], tuple[Doer, Position | None]] = field(default_factory=dict)
+    held: dict[frozenset[Role], tuple[Role, Role] | None] = field(default_factory=dict)
+    judged: dict[Hashable, tuple[Finding, ...]] = field(default_factory=dict)
 
     def take(self, page: Sequence[Any]) -> Iterator[Issued]:
         """Yield what the page's entries tell, certificates of CAs left out."""
+        self.decided.clear()
         cases = self._cases(page)
         told = self._told(cases)
         disclosed = [one for bodies in told.values() for one in bodies if one["code"] == _DISCLOSE]
@@ -154,7 +161,7 @@ class _Work:
             else:
                 self._signed(case, accepted)
                 self._unsigned(case, told)
-            case.findings += broken(case.doers, self.directory.table)
+            case.findings += self._broken(case.doers)
             yield _issued(case)
 
     def _cases(self, page: Sequence[Any]) -> list[_Case]:
@@ -227,17 +234,27 @@ class _Work:
 
     def _decided(self, case: _Case, duty: Duty, statement_id: str, decision: Decision) -> int:
         """Take who made the statement; return its position in our trail, 0 for none of ours."""
-        authority = case.order.authority
         try:
-            if authority is None:
-                said = self.prover.verify(statement_id, decision)
-                self._take(case, duty, said)
-                return said.at.seq
-            name = self.peers.people(authority).verify_kept(self.tx, statement_id, decision)
-            case.add(duty, name, decision.role)
+            doer, at = self._signer(case.order.authority, statement_id, decision)
         except HpkiError as error:
             case.fail(duty, error.code)
-        return 0
+            return 0
+        self._take(case, duty, doer, at)
+        return at.seq if at is not None else 0
+
+    def _signer(
+        self, authority: str | None, statement_id: str, decision: Decision
+    ) -> tuple[Doer, Position | None]:
+        """Return who made a decision and where it stands in our trail; raises ``Refused``."""
+        key = (statement_id, decision)
+        if key not in self.decided:
+            if authority is None:
+                said = self.prover.verify(statement_id, decision)
+                self.decided[key] = Doer(said.operator_id, said.role), said.at
+            else:
+                name = self.peers.people(authority).verify_kept(self.tx, statement_id, decision)
+                self.decided[key] = Doer(name, decision.role), None
+        return self.decided[key]
 
     def _executed(self, case: _Case, accepted: Mapping[str, str]) -> int:
         """Take who executed, compare the entry; return the statement's position, 0 for none."""
@@ -246,20 +263,30 @@ class _Work:
         except HpkiError as error:
             case.fail(Duty.EXECUTED, error.code)
             return 0
-        self._take(case, Duty.EXECUTED, said)
+        self._take(case, Duty.EXECUTED, Doer(said.operator_id, said.role), said.at)
         if case.order_id not in orders:
             case.fail(Duty.EXECUTED, "ca.batch.order")
         if case.actor != said.operator_id:
             case.fail(Duty.EXECUTED, "reports.duties.actor")
         return said.at.seq
 
-    def _take(self, case: _Case, duty: Duty, said: Said) -> None:
-        """Note who signed, and roles that the person could not hold together then."""
-        case.add(duty, said.operator_id, said.role)
-        roles = self.prover.register.roles(said.operator_id, said.at)
-        pair = self.directory.table.conflicting_pair(roles)
+    def _take(self, case: _Case, duty: Duty, doer: Doer, at: Position | None) -> None:
+        """Note who signed, and roles that one of our people could not hold together then."""
+        case.add(duty, doer)
+        if at is None:
+            return
+        roles = self.prover.register.roles(doer.person, at)
+        if roles not in self.held:
+            self.held[roles] = self.directory.table.conflicting_pair(roles)
+        pair = self.held[roles]
         if pair is not None:
-            case.findings.append(held_together(said.operator_id, pair))
+            case.findings.append(held_together(doer.person, pair))
+
+    def _broken(self, doers: Doers) -> tuple[Finding, ...]:
+        key = tuple((duty, tuple(people)) for duty, people in doers.items())
+        if key not in self.judged:
+            self.judged[key] = tuple(broken(doers, self.directory.table))
+        return self.judged[key]
 
     def _batch(self, statement_id: str, accepted: Mapping[str, str]) -> tuple[Said, frozenset[str]]:
         """Return who executed the batch, and its orders; raises ``Refused``."""
@@ -277,12 +304,12 @@ class _Work:
         """Take from the trail who received, made the card, and disclosed its PINs."""
         received = told.get(("application", case.order.application_ref), ())
         for body in received:
-            case.add(Duty.RECEIVED, body["actor_id"], body["actor_role"])
+            case.add(Duty.RECEIVED, Doer(body["actor_id"], body["actor_role"]))
         if not received and case.order.authority is None:
             case.fail(Duty.RECEIVED, "reports.duties.none")
         for body in told.get(("card", case.carrier.chip_serial), ()):
             if body["code"] != _DISCLOSE:
-                case.add(Duty.PERSONALISED, body["actor_id"], body["actor_role"])
+                case.add(Duty.PERSONALISED, Doer(body["actor_id"], body["actor_role"]))
                 continue
             try:
                 self._disclosed(case, body)
@@ -305,7 +332,7 @@ class _Work:
             )
             made.append(self.prover.verify(statement_id, decision))
         for said in sorted(made, key=lambda one: one.operator_id != body["actor_id"]):
-            self._take(case, Duty.DISCLOSED, said)
+            self._take(case, Duty.DISCLOSED, Doer(said.operator_id, said.role), said.at)
         people = {said.operator_id for said in made}
         if people != {body["actor_id"], body["co_actor_id"]} or len(people) != 2:
             raise Refused("card.pins.people", "not two people disclosed, or others than entered")
