@@ -7,7 +7,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
 from pki.errors import InvalidInput
 from policies.parameters import Parameters
@@ -17,6 +16,7 @@ from reports.moment import Moment, moment
 from reports.open_files import LIMIT, ages_by_state, all_ages
 from reports.period import Period, month_before, month_of
 from reports.revocation_times import Times, hours, middle, times_by_ground
+from reports.rows import CERTIFICATE, ENTRY
 from reports.tables import (
     Chart,
     ChartKind,
@@ -33,9 +33,6 @@ from store.database import Transaction
 
 NAME = "dashboard"
 TREND_MONTHS = 6
-
-_ENTRY = SQLModel.metadata.tables["trail_entry"]
-_CERTIFICATE = SQLModel.metadata.tables["certificate"]
 
 
 @dataclass(frozen=True)
@@ -112,12 +109,12 @@ def _before(tx: Transaction, made: Moment, period: Period, parameters: Parameter
 def _issued(tx: Transaction, made: Moment, period: Period) -> tuple[int, int]:
     """Count certificates of holders issued in the period, and the cards and files they are on."""
     query = (
-        sa.select(sa.func.count(), sa.func.count(sa.distinct(_CERTIFICATE.c.carrier_id)))
-        .select_from(_CERTIFICATE.join(_ENTRY, _ENTRY.c.seq == _CERTIFICATE.c.issued_seq))
+        sa.select(sa.func.count(), sa.func.count(sa.distinct(CERTIFICATE.c.carrier_id)))
+        .select_from(CERTIFICATE.join(ENTRY, ENTRY.c.seq == CERTIFICATE.c.issued_seq))
         .where(
-            _CERTIFICATE.c.order_id.is_not(None),
-            _CERTIFICATE.c.issued_seq <= made.head.seq,
-            period.holds(_ENTRY.c.at),
+            CERTIFICATE.c.order_id.is_not(None),
+            CERTIFICATE.c.issued_seq <= made.head.seq,
+            period.holds(ENTRY.c.at),
         )
     )
     certificates, carriers = tx.execute(query).one()

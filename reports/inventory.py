@@ -8,19 +8,16 @@ from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
 from policies.profiles import Purpose
 from reports.moment import Moment
 from reports.period import month_place, months_from
+from reports.rows import CARRIER, CERTIFICATE, REVOCATION
 from reports.tables import Column, Kind, Row, Table, Text, total_row
 from store.database import Transaction
 
 FORECAST_MONTHS = 24
 
-_CERTIFICATE = SQLModel.metadata.tables["certificate"]
-_CARRIER = SQLModel.metadata.tables["carrier"]
-_REVOCATION = SQLModel.metadata.tables["revocation"]
 
 _LIVING = Text(
     "有効: 基準時点までに発行され、満了も失効もしていないもの。"
@@ -42,17 +39,17 @@ class Stock:
 
 def certificates_at(tx: Transaction, moment: Moment) -> Stock:
     """Count the certificates of holders."""
-    return Stock(*tx.execute(_counted(moment).where(_CERTIFICATE.c.order_id.is_not(None))).one())
+    return Stock(*tx.execute(_counted(moment).where(CERTIFICATE.c.order_id.is_not(None))).one())
 
 
 def carriers_at(tx: Transaction, moment: Moment) -> dict[str, tuple[int, int]]:
     """Count carriers by kind: with a certificate ever issued on them, and with a living one."""
     living = _living(moment)
     each = (
-        sa.select(_CARRIER.c.kind, sa.func.max(_flag(living)).label("lives"))
-        .select_from(_issued(moment).join(_CARRIER, _CARRIER.c.id == _CERTIFICATE.c.carrier_id))
+        sa.select(CARRIER.c.kind, sa.func.max(_flag(living)).label("lives"))
+        .select_from(_issued(moment).join(CARRIER, CARRIER.c.id == CERTIFICATE.c.carrier_id))
         .where(*_by(moment))
-        .group_by(_CARRIER.c.id, _CARRIER.c.kind)
+        .group_by(CARRIER.c.id, CARRIER.c.kind)
         .subquery()
     )
     query = sa.select(each.c.kind, sa.func.count(), sa.func.sum(each.c.lives))
@@ -62,7 +59,7 @@ def carriers_at(tx: Transaction, moment: Moment) -> dict[str, tuple[int, int]]:
 
 def inventory_table(tx: Transaction, moment: Moment) -> Table:
     """Count certificates by CA, profile, purpose and carrier."""
-    keys = (_CERTIFICATE.c.issuer_id, _CERTIFICATE.c.profile, _CERTIFICATE.c.usage, _CARRIER.c.kind)
+    keys = (CERTIFICATE.c.issuer_id, CERTIFICATE.c.profile, CERTIFICATE.c.usage, CARRIER.c.kind)
     query = _counted(moment, *keys).group_by(*keys).order_by(*keys)
     columns = (
         Column("issuer", Text("認証局", "CA"), Kind.TEXT),
@@ -116,16 +113,16 @@ def expiring(tx: Transaction, moment: Moment, months: Sequence[date]) -> list[tu
 
     A carrier expires with the last of its certificates. One more than the months: what is later.
     """
-    place = month_place(_CERTIFICATE.c.not_after, months)
-    living = (*_by(moment), _living(moment), _CERTIFICATE.c.order_id.is_not(None))
+    place = month_place(CERTIFICATE.c.not_after, months)
+    living = (*_by(moment), _living(moment), CERTIFICATE.c.order_id.is_not(None))
     source = _issued(moment)
     found = [[0, 0, 0] for _ in range(len(months) + 1)]
-    usage = _CERTIFICATE.c.usage
+    usage = CERTIFICATE.c.usage
     query = sa.select(place, usage, sa.func.count()).select_from(source).where(*living)
     for month, purpose, count in tx.execute(query.group_by(place, usage)):
         found[month][0 if purpose is Purpose.SIGN else 1] += count
-    last = sa.func.max(_CERTIFICATE.c.not_after).label("last")
-    each = sa.select(last).select_from(source).where(*living).group_by(_CERTIFICATE.c.carrier_id)
+    last = sa.func.max(CERTIFICATE.c.not_after).label("last")
+    each = sa.select(last).select_from(source).where(*living).group_by(CERTIFICATE.c.carrier_id)
     ends = each.subquery()
     place = month_place(ends.c.last, months)
     for month, count in tx.execute(sa.select(place, sa.func.count()).group_by(place)):
@@ -175,28 +172,28 @@ _STOCK_COLUMNS = (
 
 def _counted(moment: Moment, *keys: Any) -> sa.Select[Any]:
     """Select the keys, and issued, living, revoked and expired ones."""
-    revoked = _REVOCATION.c.certificate_id.is_not(None)
-    ended = _CERTIFICATE.c.not_after < moment.at
+    revoked = REVOCATION.c.certificate_id.is_not(None)
+    ended = CERTIFICATE.c.not_after < moment.at
     each = (_living(moment), revoked, sa.and_(sa.not_(revoked), ended))
     sums = (sa.func.coalesce(sa.func.sum(_flag(one)), 0) for one in each)
-    source = _issued(moment).outerjoin(_CARRIER, _CARRIER.c.id == _CERTIFICATE.c.carrier_id)
+    source = _issued(moment).outerjoin(CARRIER, CARRIER.c.id == CERTIFICATE.c.carrier_id)
     return sa.select(*keys, sa.func.count(), *sums).select_from(source).where(*_by(moment))
 
 
 def _issued(moment: Moment) -> sa.Join:
     """Join certificates with what the trail has revoked by the moment."""
     on = sa.and_(
-        _REVOCATION.c.certificate_id == _CERTIFICATE.c.id, _REVOCATION.c.seq <= moment.head.seq
+        REVOCATION.c.certificate_id == CERTIFICATE.c.id, REVOCATION.c.seq <= moment.head.seq
     )
-    return _CERTIFICATE.outerjoin(_REVOCATION, on)
+    return CERTIFICATE.outerjoin(REVOCATION, on)
 
 
 def _by(moment: Moment) -> tuple[sa.ColumnElement[bool], ...]:
-    return (_CERTIFICATE.c.issued_seq <= moment.head.seq,)
+    return (CERTIFICATE.c.issued_seq <= moment.head.seq,)
 
 
 def _living(moment: Moment) -> sa.ColumnElement[bool]:
-    return sa.and_(_REVOCATION.c.certificate_id.is_(None), _CERTIFICATE.c.not_after >= moment.at)
+    return sa.and_(REVOCATION.c.certificate_id.is_(None), CERTIFICATE.c.not_after >= moment.at)
 
 
 def _flag(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:

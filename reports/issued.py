@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
 from ca.orders import Batch, approval, examination
 from ca.records import CarrierKind
@@ -30,14 +29,11 @@ from reports.duties import Doer, Doers, Duty, Finding, broken, held_together, un
 from reports.moment import Moment
 from reports.period import Period
 from reports.proving import Prover, Said, entries_about, signed_in, sound_body
+from reports.rows import CARRIER, CERTIFICATE, ENTRY, ORDER
 from store.database import Transaction
 
 Progress = Callable[[int, int], None]
 
-_ENTRY = SQLModel.metadata.tables["trail_entry"]
-_CERTIFICATE = SQLModel.metadata.tables["certificate"]
-_CARRIER = SQLModel.metadata.tables["carrier"]
-_ORDER = SQLModel.metadata.tables["issue_order"]
 
 _RECEIPT = ("APP.RECEIVE", "APP.COMPLETE")
 _STATION = ("CARD.KEYGEN", "CARD.PERSONALISE")
@@ -79,16 +75,16 @@ def certificates_issued(
     prover = Prover(tx, directory, directory.register(tx))
     work = _Work(tx, moment, directory, peers, prover)
     issues = (
-        _ENTRY.c.code == "CERT.ISSUE",
-        _ENTRY.c.outcome == "OK",
-        _ENTRY.c.seq <= moment.head.seq,
-        period.holds(_ENTRY.c.at),
+        ENTRY.c.code == "CERT.ISSUE",
+        ENTRY.c.outcome == "OK",
+        ENTRY.c.seq <= moment.head.seq,
+        period.holds(ENTRY.c.at),
     )
-    total = tx.execute(sa.select(sa.func.count()).select_from(_ENTRY).where(*issues)).scalar_one()
-    query = sa.select(_ENTRY.c.seq, _ENTRY.c.at, _ENTRY.c.object_id, _ENTRY.c.body, _ENTRY.c.hash)
-    query = query.where(*issues).order_by(_ENTRY.c.seq).limit(PAGE)
+    total = tx.execute(sa.select(sa.func.count()).select_from(ENTRY).where(*issues)).scalar_one()
+    query = sa.select(ENTRY.c.seq, ENTRY.c.at, ENTRY.c.object_id, ENTRY.c.body, ENTRY.c.hash)
+    query = query.where(*issues).order_by(ENTRY.c.seq).limit(PAGE)
     done, last = 0, 0
-    while page := tx.execute(query.where(_ENTRY.c.seq > last)).all():
+    while page := tx.execute(query.where(ENTRY.c.seq > last)).all():
         last, done = page[-1].seq, done + len(page)
         yield from work.take(page)
         if progress is not None:
@@ -167,7 +163,7 @@ class _Work:
     def _cases(self, page: Sequence[Any]) -> list[_Case]:
         bodies = [(row, sound_body(row)) for row in page]
         orders = {str(body["detail"].get("order", "")) for _, body in bodies if body is not None}
-        found = self.tx.execute(sa.select(_ORDER).where(_ORDER.c.id.in_(sorted(orders))))
+        found = self.tx.execute(sa.select(ORDER).where(ORDER.c.id.in_(sorted(orders))))
         by_id = {row.id: row for row in found}
         carriers = self._carriers(orders)
         cases = []
@@ -182,11 +178,11 @@ class _Work:
 
     def _carriers(self, orders: set[str]) -> dict[str, Any]:
         """Return the carriers by the names of the orders' certificates."""
-        name = _CERTIFICATE.c.issuer_id.concat(":").concat(_CERTIFICATE.c.serial)
+        name = CERTIFICATE.c.issuer_id.concat(":").concat(CERTIFICATE.c.serial)
         query = (
-            sa.select(name.label("name"), _CARRIER.c.kind, _CARRIER.c.chip_serial)
-            .join_from(_CERTIFICATE, _CARRIER, _CARRIER.c.id == _CERTIFICATE.c.carrier_id)
-            .where(_CERTIFICATE.c.order_id.in_(sorted(orders)))
+            sa.select(name.label("name"), CARRIER.c.kind, CARRIER.c.chip_serial)
+            .join_from(CERTIFICATE, CARRIER, CARRIER.c.id == CERTIFICATE.c.carrier_id)
+            .where(CERTIFICATE.c.order_id.in_(sorted(orders)))
         )
         return {row.name: row for row in self.tx.execute(query)}
 

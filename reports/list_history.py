@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
 from ca.records import Series
 from policies.parameters import Parameters, parameter
 from reports.moment import Moment
 from reports.period import Period
 from reports.revocation_times import hours
+from reports.rows import ENTRY, LIST
 from reports.tables import Column, Kind, Mark, Row, Table, Text
 from store.database import Transaction
 
 TARGET, LIMIT = "CRL_TARGET_H", "CRL_INTERVAL_H"
-
-_LIST = SQLModel.metadata.tables["revocation_list"]
-_ENTRY = SQLModel.metadata.tables["trail_entry"]
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -46,11 +43,6 @@ class Rhythm:
     target: timedelta
     limit: timedelta
 
-    @property
-    def hours(self) -> tuple[Decimal, Decimal]:
-        """Both in hours."""
-        return tuple(Decimal(int(one.total_seconds())) / 3600 for one in (self.target, self.limit))  # type: ignore[return-value]
-
 
 def rhythm(parameters: Parameters) -> Rhythm:
     """Return target and limit in force."""
@@ -70,7 +62,7 @@ def lists_made(tx: Transaction, moment: Moment) -> Iterator[ListMade]:
 
 
 def _query(moment: Moment) -> sa.Select[Any]:
-    made, published, row = _ENTRY.alias("made"), _ENTRY.alias("published"), _LIST.c
+    made, published, row = ENTRY.alias("made"), ENTRY.alias("published"), LIST.c
     name = row.issuer_id.concat(":").concat(sa.cast(row.number, sa.Text))
 
     def told(entry: Any, code: str) -> sa.ColumnElement[bool]:
@@ -82,7 +74,7 @@ def _query(moment: Moment) -> sa.Select[Any]:
             entry.c.seq <= moment.head.seq,
         )
 
-    source = _LIST.join(made, told(made, "CRL.ISSUE"))
+    source = LIST.join(made, told(made, "CRL.ISSUE"))
     source = source.outerjoin(published, told(published, "CRL.PUBLISH"))
     series = (row.issuer_id, row.scope, row.shard)
     return (
@@ -225,7 +217,7 @@ def _mark(gap: timedelta | None, allowed: Rhythm) -> Mark | None:
 
 
 def _limits(allowed: Rhythm) -> Text:
-    target, limit = (f"{one.normalize():f}" for one in allowed.hours)
+    target, limit = (f"{one / _HOUR:g}" for one in (allowed.target, allowed.limit))
     firm = [parameter(key).firm for key in (TARGET, LIMIT)]
     return Text(
         f"目標 {target}時間({TARGET}, {firm[0]}); 上限 {limit}時間({LIMIT}, {firm[1]})。"

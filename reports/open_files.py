@@ -10,21 +10,18 @@ from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
 from pki.validity import japan_date
 from policies.moves import ApplicationState, moves
 from policies.parameters import Parameters
 from reports.differences import PAGE, read_body
 from reports.moment import Moment
+from reports.rows import APPLICATION, ENTRY
 from reports.tables import Column, Kind, Mark, Row, Table, Text
 from reports.throughput import RECEIVE
 from store.database import Transaction
 
 LIMIT = "OPEN_FILE_DAYS"
-
-_APPLICATION = SQLModel.metadata.tables["application"]
-_ENTRY = SQLModel.metadata.tables["trail_entry"]
 
 
 @dataclass(frozen=True)
@@ -42,14 +39,14 @@ class OpenFile:
 
 def open_files(tx: Transaction, moment: Moment) -> Iterator[OpenFile]:
     """Yield the files open at the moment, by reference."""
-    entry, row = _ENTRY.c, _APPLICATION.c
+    entry, row = ENTRY.c, APPLICATION.c
     newest = sa.select(sa.func.max(entry.seq)).where(*_moves(moment)).group_by(entry.object_id)
-    last = _ENTRY.alias("last")
+    last = ENTRY.alias("last")
     waits = [last.c.body.contains(f'{said}"', autoescape=True) for said in _OPEN]
     still = sa.select(last.c.object_id).where(last.c.seq.in_(newest), sa.or_(*waits))
     query = (
         sa.select(row.ref, row.received_on, entry.at, entry.body)
-        .select_from(_ENTRY.join(_APPLICATION, row.ref == entry.object_id))
+        .select_from(ENTRY.join(APPLICATION, row.ref == entry.object_id))
         .where(*_moves(moment), entry.object_id.in_(still))
         .order_by(row.ref, entry.seq)
     )
@@ -79,13 +76,13 @@ def _stood(state: ApplicationState, since: date, until: date) -> int:
 
 def _moves(moment: Moment) -> tuple[sa.ColumnElement[bool], ...]:
     codes = {move.code for move in moves().move if not move.later} | {RECEIVE}
-    told = sa.or_(_ENTRY.c.code == RECEIVE, _ENTRY.c.body.contains('"move":"', autoescape=True))
+    told = sa.or_(ENTRY.c.code == RECEIVE, ENTRY.c.body.contains('"move":"', autoescape=True))
     return (
-        _ENTRY.c.code.in_(sorted(codes)),
+        ENTRY.c.code.in_(sorted(codes)),
         told,
-        _ENTRY.c.object_type == "application",
-        _ENTRY.c.outcome == "OK",
-        _ENTRY.c.seq <= moment.head.seq,
+        ENTRY.c.object_type == "application",
+        ENTRY.c.outcome == "OK",
+        ENTRY.c.seq <= moment.head.seq,
     )
 
 

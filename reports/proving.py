@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
 from audit.canonical import digest
 from audit.chain import Head
@@ -19,10 +18,8 @@ from operators.register import Register
 from operators.statements import Decision, SignedStatement, verify_says
 from pki.errors import Refused
 from policies.roles import Role
+from reports.rows import ENTRY, STATEMENT
 from store.database import Transaction
-
-_STATEMENT = SQLModel.metadata.tables["statement"]
-_ENTRY = SQLModel.metadata.tables["trail_entry"]
 
 
 @dataclass(frozen=True)
@@ -47,12 +44,12 @@ class Prover:
 
     def load(self, statement_ids: Collection[str]) -> None:
         """Hold these statements in memory, and no others."""
-        query = sa.select(_STATEMENT).where(_STATEMENT.c.id.in_(sorted(statement_ids)))
+        query = sa.select(STATEMENT).where(STATEMENT.c.id.in_(sorted(statement_ids)))
         self._rows = {row.id: row for row in self.tx.execute(query)}
         seqs = {row.seq for row in self._rows.values()}
-        columns = (_ENTRY.c.seq, _ENTRY.c.body, _ENTRY.c.hash)
+        columns = (ENTRY.c.seq, ENTRY.c.body, ENTRY.c.hash)
         wanted = sorted(seqs | {seq - 1 for seq in seqs})
-        query = sa.select(*columns).where(_ENTRY.c.seq.in_(wanted))
+        query = sa.select(*columns).where(ENTRY.c.seq.in_(wanted))
         self._entries = {row.seq: row for row in self.tx.execute(query)}
 
     def signed(self, statement_id: str) -> SignedStatement:
@@ -117,14 +114,14 @@ def entries_about(
 ) -> list[dict[str, Any]]:
     """Return what the sound entries with outcome OK say about the objects, in order."""
     query = (
-        sa.select(_ENTRY.c.seq, _ENTRY.c.body, _ENTRY.c.hash)
+        sa.select(ENTRY.c.seq, ENTRY.c.body, ENTRY.c.hash)
         .where(
-            _ENTRY.c.object_id.in_(sorted(object_ids)),
-            _ENTRY.c.code.in_(codes),
-            _ENTRY.c.outcome == "OK",
-            _ENTRY.c.seq <= up_to,
+            ENTRY.c.object_id.in_(sorted(object_ids)),
+            ENTRY.c.code.in_(codes),
+            ENTRY.c.outcome == "OK",
+            ENTRY.c.seq <= up_to,
         )
-        .order_by(_ENTRY.c.seq)
+        .order_by(ENTRY.c.seq)
     )
     return [body for row in tx.execute(query) if (body := sound_body(row)) is not None]
 

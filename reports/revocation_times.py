@@ -11,18 +11,13 @@ from statistics import median
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
 from policies.grounds import ca_grounds, grounds
 from reports.moment import Moment
 from reports.period import Period
+from reports.rows import CERTIFICATE, ENTRY, REQUEST, REVOCATION
 from reports.tables import Column, Kind, Mark, Row, Table, Text
 from store.database import Transaction
-
-_CERTIFICATE = SQLModel.metadata.tables["certificate"]
-_REVOCATION = SQLModel.metadata.tables["revocation"]
-_REQUEST = SQLModel.metadata.tables["revocation_request"]
-_ENTRY = SQLModel.metadata.tables["trail_entry"]
 
 _TENTH = Decimal("0.1")
 
@@ -76,32 +71,32 @@ def times_by_ground(tx: Transaction, moment: Moment, period: Period) -> dict[str
 
 def _query(moment: Moment, period: Period) -> sa.Select[Any]:
     """Select position, ground, and the times of execution, request and publication."""
-    executed, listed = _ENTRY.alias("executed"), _ENTRY.alias("listed")
-    number = sa.cast(_REVOCATION.c.crl_number, sa.Text)
+    executed, listed = ENTRY.alias("executed"), ENTRY.alias("listed")
+    number = sa.cast(REVOCATION.c.crl_number, sa.Text)
     on_list = sa.and_(
-        listed.c.object_id == _CERTIFICATE.c.issuer_id.concat(":").concat(number),
+        listed.c.object_id == CERTIFICATE.c.issuer_id.concat(":").concat(number),
         listed.c.code == "CRL.PUBLISH",
         listed.c.object_type == "crl",
         listed.c.outcome == "OK",
         listed.c.seq <= moment.head.seq,
     )
     source = (
-        _REVOCATION.join(_CERTIFICATE, _CERTIFICATE.c.id == _REVOCATION.c.certificate_id)
-        .join(executed, executed.c.seq == _REVOCATION.c.seq)
-        .outerjoin(_REQUEST, _REQUEST.c.id == _REVOCATION.c.request_id)
+        REVOCATION.join(CERTIFICATE, CERTIFICATE.c.id == REVOCATION.c.certificate_id)
+        .join(executed, executed.c.seq == REVOCATION.c.seq)
+        .outerjoin(REQUEST, REQUEST.c.id == REVOCATION.c.request_id)
         .outerjoin(listed, on_list)
     )
     return (
         sa.select(
-            _REVOCATION.c.seq,
-            _REVOCATION.c.ground,
+            REVOCATION.c.seq,
+            REVOCATION.c.ground,
             executed.c.at,
-            _REQUEST.c.requested_at,
+            REQUEST.c.requested_at,
             listed.c.at,
         )
         .select_from(source)
-        .where(_REVOCATION.c.seq <= moment.head.seq, period.holds(executed.c.at))
-        .order_by(_REVOCATION.c.seq, _REVOCATION.c.certificate_id)
+        .where(REVOCATION.c.seq <= moment.head.seq, period.holds(executed.c.at))
+        .order_by(REVOCATION.c.seq, REVOCATION.c.certificate_id)
     )
 
 

@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from datetime import date
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
 from policies.moves import ApplicationState, moves
 from reports.moment import Moment
 from reports.period import Period, month_place
+from reports.rows import APPLICATION, ENTRY
 from reports.tables import Column, Kind, Row, Table, Text, total_row
 from store.database import Transaction
-
-_APPLICATION = SQLModel.metadata.tables["application"]
-_ENTRY = SQLModel.metadata.tables["trail_entry"]
 
 RECEIVE = "APP.RECEIVE"
 _STEPS = (
@@ -42,14 +39,14 @@ def steps_by_kind(
     tx: Transaction, moment: Moment, period: Period
 ) -> dict[tuple[date, str, str], Counts]:
     """Count the steps by month, type and channel of the application."""
-    entry, row = _ENTRY.c, _APPLICATION.c
+    entry, row = ENTRY.c, APPLICATION.c
     months = period.months
     keys = (month_place(entry.at, months), row.type, row.channel)
     sums = [sa.func.sum(sa.case((_comes_to(state), 1), else_=0)) for state, *_ in _STEPS]
     codes = {move.code for move in moves().move if not move.later} | {RECEIVE}
     query = (
         sa.select(*keys, *sums)
-        .select_from(_ENTRY.join(_APPLICATION, row.ref == entry.object_id))
+        .select_from(ENTRY.join(APPLICATION, row.ref == entry.object_id))
         .where(
             entry.code.in_(sorted(codes)),
             entry.object_type == "application",
@@ -113,7 +110,7 @@ def _comes_to(state: ApplicationState) -> sa.ColumnElement[bool]:
         ways.append((RECEIVE, f'"state":"{state}"'))
     return sa.or_(
         *(
-            sa.and_(_ENTRY.c.code == code, _ENTRY.c.body.contains(said, autoescape=True))
+            sa.and_(ENTRY.c.code == code, ENTRY.c.body.contains(said, autoescape=True))
             for code, said in ways
         )
     )
