@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from cli.progress import bars
 from cli.reporting import Wish, present, write_made
 from cli.wiring import Services, now
 from operators.statements import Signer
-from pki.errors import InvalidInput
 from policies.controls import AuditKind
 from policies.exchange import Part
 from ra.records import Application
@@ -28,18 +27,9 @@ from reports.compliance.report import CONCLUSION, report
 from reports.compliance.results import ControlResult, Result
 from reports.compliance.run import Run
 from reports.moment import Moment, moment
+from reports.period import Period
 from reports.tables import Fact, Report, Text
 from store.database import Transaction
-
-
-def day_of(text: str) -> date:
-    """Return the day; raises ``InvalidInput``."""
-    try:
-        if len(text) == len("2016-08-31"):
-            return date.fromisoformat(text)
-    except ValueError:
-        pass
-    raise InvalidInput("cli.day", f"{text!r} is not a day", "Give it as 2026-10-31.")
 
 
 def book_of(services: Services) -> Engagements:
@@ -47,7 +37,7 @@ def book_of(services: Services) -> Engagements:
     return Engagements(services.trail, services.directory, services.trail.clock)
 
 
-def run_of(services: Services, tx: Transaction, at: Moment, first: date, last: date) -> Run:
+def run_of(services: Services, tx: Transaction, at: Moment, period: Period) -> Run:
     """Return a run on the site as of the moment; a site is the parts of which it has rows."""
     parts = set()
     if tx.exec(select(Issuer).limit(1)).first() is not None:
@@ -57,8 +47,8 @@ def run_of(services: Services, tx: Transaction, at: Moment, first: date, last: d
     return Run(
         tx,
         at,
-        first,
-        last,
+        period.first,
+        period.last,
         frozenset(parts or Part),
         services.kind,
         services.parameters,
@@ -79,13 +69,12 @@ def audited(run: Run) -> dict[AuditKind, tuple[ControlResult, ...]]:
         return dict(audit(run, LEDGERS, CHECKS, progress))
 
 
-def newest_of(tx: Transaction, kind: AuditKind, first: date, last: date) -> Engagement | None:
+def newest_of(tx: Transaction, kind: AuditKind, period: Period) -> Engagement | None:
     """Return the newest engagement about the period, or None."""
-    wanted = (kind, first, last)
-    every = engagements(tx)
-    return next(
-        (one for one in every if (one.kind, one.period_from, one.period_to) == wanted), None
-    )
+    for one in engagements(tx):
+        if (one.kind, one.period_from, one.period_to) == (kind, period.first, period.last):
+            return one
+    return None
 
 
 def compliance_report(
@@ -121,14 +110,14 @@ def conclude(
     with services.store.read() as tx:
         engagement = tx.get_one(Engagement, engagement_id)
         at = moment(tx, as_of, now())
-        run = run_of(services, tx, at, engagement.period_from, engagement.period_to)
+        run = run_of(services, tx, at, Period(engagement.period_from, engagement.period_to))
         computed = audited(run)[engagement.kind]
     with services.store.begin() as tx:
         return book_of(services).conclude(tx, engagement_id, auditor, at, computed)
 
 
 def write_compliance(
-    services: Services, kinds: Sequence[AuditKind], first: date, last: date, wish: Wish
+    services: Services, kinds: Sequence[AuditKind], period: Period, wish: Wish
 ) -> list[tuple[Report, list[Path]]]:
     """Write the report of each kind: of its newest engagement if there is one for the period.
 
@@ -138,10 +127,10 @@ def write_compliance(
     usual = wish.as_of or present(services)
     for kind in kinds:
         with services.store.read() as tx:
-            engagement = newest_of(tx, kind, first, last)
+            engagement = newest_of(tx, kind, period)
             signed_at = engagement.as_of if engagement is not None else None
             at = moment(tx, signed_at or usual, now())
-            run = run_of(services, tx, at, first, last)
+            run = run_of(services, tx, at, period)
             made = compliance_report(services, run, kind, audited(run)[kind], engagement)
         written.append((made, write_made(services, made, at, wish)))
     return written

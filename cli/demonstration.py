@@ -17,12 +17,13 @@ from cli.openssl import Verdict, verify_with_openssl
 from cli.output import read_input, say, show_banner, show_record, show_rows
 from cli.personalization import VIRTUAL, Setup, personalize_all, waiting_orders
 from cli.progress import Bars, bars
-from cli.reporting import USUAL, Wish, write_report
+from cli.reporting import USUAL, Wish, write_month
 from cli.site import make_site
 from cli.transcripts import write_transcript
-from cli.wiring import Services, open_services
+from cli.wiring import Services, now, open_services
 from operators.statements import Signer
 from pki.errors import Conflict, HpkiError
+from pki.validity import japan_date
 from policies.moves import ApplicationState
 from policies.site import SiteKind
 from ra import records as ra_records
@@ -34,7 +35,6 @@ from ra.intake import ImportReport, Outcome
 from ra.persons.applicants import birth_date_of
 from ra.records import find_application
 from ra.revocation import CallerCheck, Request
-from reports.prefecture_tables import cards_report
 from reports.tables import Language
 
 _MAX_OCTETS = 20 * 1024 * 1024
@@ -210,11 +210,11 @@ class _Play:
             self.good = certificates_of_carrier(tx, affected.carrier_id)[0]
 
     def outputs(self) -> list[Path]:
-        """Write the report and return every file that the demonstration leaves for people."""
+        """Write the reports and return the files that the demonstration leaves for people."""
         wish = Wish(None, Language.JAPANESE, USUAL, None)
-        _, paths = write_report(self.services, cards_report, wish)
+        paths = write_month(self.services, japan_date(now()).replace(day=1), wish)
         public = sorted(self.services.targets[0].folder.glob("[!.]*"))
-        return [*self.files, *public, *paths]
+        return [*self.files, *public, *(one for one in paths if one.suffix == ".html")]
 
     def summary(self, report: ImportReport, outputs: list[Path]) -> None:
         """Show the counts, every output, the verified trail, and OpenSSL's two verdicts."""
@@ -257,7 +257,7 @@ def _purpose(path: Path) -> str:
         return "証明書 CA certificate" if path.suffix == ".cer" else "失効リスト revocation list"
     if path.parent.name == "ceremonies":
         return "鍵生成記録 ceremony transcript"
-    return "都道府県別報告 report by prefecture"
+    return "月次報告 monthly report"
 
 
 def _show_verdict(verdict: Verdict) -> None:

@@ -14,17 +14,26 @@ from cli.progress import bars
 from cli.wiring import Services, now
 from pki.errors import InvalidInput
 from pki.validity import japan_date, start_of_day, whole_seconds
+from reports.board.applications import applications_by_month
+from reports.board.counts import Measure, Question
+from reports.board.prefectures import ranking, trend
+from reports.cells import cell_text
+from reports.dashboard import dashboard_report
 from reports.files import Format, report_files
 from reports.index_page import IndexEntry, index_file, index_html
 from reports.moment import Moment, moment
-from reports.prefecture_tables import TITLE as PREFECTURES
-from reports.prefecture_tables import cards_report
+from reports.operations import operations_report
+from reports.period import Period, month_before, month_of
+from reports.separation import separation_report
 from reports.stamp import stamp_of
 from reports.tables import Language, Report, Text
 from store.database import Transaction
 
-Builder = Callable[[Transaction, Moment], Report]
+Builder = Callable[[Services, Transaction, Moment], Report]
 """Computes a report as of a moment; a report of a month takes the one of ``moment.day``."""
+
+DOCTORS = "医師"
+_TREND_MONTHS = 6
 
 USUAL = (Format.HTML, Format.XLSX, Format.CSV, Format.JSON)
 """What is written unless a format is asked for: all that needs no extra."""
@@ -40,8 +49,84 @@ class Registered:
     monthly: Builder | None = None
 
 
-MOMENT = Text("基準日時", "a moment")
-REPORTS = (Registered("prefectures", PREFECTURES, MOMENT, cards_report),)
+def operations_of(period: Period) -> Builder:
+    """Return what computes the operations of a period."""
+    return lambda services, tx, at: operations_report(tx, at, period, services.parameters)
+
+
+def separation_of(period: Period) -> Builder:
+    """Return what computes the separation of duties over a period, with progress."""
+
+    def build(services: Services, tx: Transaction, at: Moment) -> Report:
+        with bars() as shown:
+            task = shown.start("certificates", 0)
+            return separation_report(
+                tx,
+                at,
+                period,
+                services.directory,
+                services.peers,
+                lambda done, total: shown.reach(task, done, total),
+            )
+
+    return build
+
+
+def trend_of(question: Question, ends: Sequence[datetime]) -> Builder:
+    """Return what computes the trend over the ends of days that lie before the moment, and it."""
+
+    def build(_: Services, tx: Transaction, at: Moment) -> Report:
+        past = [moment(tx, end, at.at) for end in ends if end < at.at]
+        return trend(tx, [*past, at], question)
+
+    return build
+
+
+def _trend(services: Services, tx: Transaction, at: Moment) -> Report:
+    """Compute the trend over the months of the site's life before the moment, at most six."""
+    born = services.trail.page(0, 1)[0].at
+    months = [month_before(at.day, count) for count in reversed(range(_TREND_MONTHS - 1))]
+    ends = [start_of_day(one) for one in months if start_of_day(one) > born]
+    return trend_of(Question(Measure.CARDS, profession=DOCTORS), ends)(services, tx, at)
+
+
+_MOMENT = Text("基準日時", "a moment")
+_PERIOD = Text("期間、基準日時", "a period, a moment")
+_QUESTION = Text("指標、区分、資格、基準日時", "measure, place, profession, a moment")
+REPORTS = (
+    Registered(
+        "dashboard",
+        Text("月次ダッシュボード", "The month on one page"),
+        _MOMENT,
+        lambda services, tx, at: dashboard_report(tx, at, services.parameters),
+    ),
+    Registered(
+        "prefectures",
+        Text("発行数順位表", "Cards by prefecture, ranked"),
+        _QUESTION,
+        lambda _, tx, at: ranking(tx, at, Question(Measure.CARDS, profession=DOCTORS)),
+    ),
+    Registered("trend", Text("発行推移表", "Cards over time"), _QUESTION, _trend),
+    Registered(
+        "applications",
+        Text("申請数の推移", "Applications by month"),
+        _MOMENT,
+        lambda _, tx, at: applications_by_month(tx, at),
+    ),
+    Registered(
+        "operations",
+        Text("業務統計", "Operations"),
+        _PERIOD,
+        lambda services, tx, at: operations_of(month_of(at.day))(services, tx, at),
+    ),
+    Registered(
+        "separation",
+        Text("職務分掌", "Separation of duties"),
+        _PERIOD,
+        lambda services, tx, at: separation_of(month_of(at.day))(services, tx, at),
+    ),
+    Registered("compliance", Text("準拠性監査報告書", "Compliance audit"), _PERIOD),
+)
 """Every report, in the order of lists and of the monthly index."""
 
 
@@ -60,7 +145,7 @@ def write_report(services: Services, build: Builder, wish: Wish) -> tuple[Report
     at = wish.as_of or present(services)
     with services.store.read() as tx:
         as_of = moment(tx, at, now())
-        report = build(tx, as_of)
+        report = build(services, tx, as_of)
     return report, write_made(services, report, as_of, wish)
 
 
@@ -82,7 +167,7 @@ def write_month(services: Services, month: date, wish: Wish) -> list[Path]:
     with services.store.read() as tx, bars() as shown:
         as_of = moment(tx, at, now())
         for build in shown.track(builders, len(builders), f"reports {name}"):
-            entries.append(_write(services, build(tx, as_of), as_of, wish, folder))
+            entries.append(_write(services, build(services, tx, as_of), as_of, wish, folder))
     index = folder / "index.html"
     write_output(index, index_html(entries, name, wish.language), replace=True)
     return [*(folder / file.name for entry in entries for file in entry.files), index]
@@ -160,3 +245,32 @@ def read_formats(text: str) -> tuple[Format, ...]:
         raise InvalidInput(
             "reports.format", str(error), "Give some of html,pdf,xlsx,csv,json, or all."
         ) from None
+
+
+def read_day(text: str) -> date:
+    """Return the day of ``2016-08-31``; raises ``InvalidInput``."""
+    try:
+        if len(text) == len("2016-08-31"):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise InvalidInput("reports.day", f"{text!r} is not a day", "Give it as 2026-10-31.")
+
+
+def read_period(since: str, until: str) -> Period:
+    """Return the days from one to the other; raises ``InvalidInput``."""
+    return Period(read_day(since), read_day(until))
+
+
+def first_rows(report: Report, language: Language) -> list[dict[str, object]]:
+    """Return the first ten rows of the first table, by the keys of its columns."""
+    table = report.tables[0]
+    return [
+        {
+            column.key: value
+            if value is None or isinstance(value, int)
+            else cell_text(value, column.kind, language)
+            for column, value in zip(table.columns, row.values, strict=True)
+        }
+        for row in table.rows[:10]
+    ]

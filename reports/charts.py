@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from itertools import accumulate, groupby
 
+from reports.board.places import prefectures
 from reports.cells import NUMERIC, cell_text, ems
-from reports.population import physicians_2014
 from reports.tables import Chart, ChartKind, Column, Kind, Language, Report, Table, Text, Value
 from reports.tiles import PLACES, SPANS, ColourClass, colour_classes, colours
 
@@ -177,7 +177,7 @@ def tile_map(chart: Chart, table: Table, language: Language) -> TileMap:
     (key,) = chart.values
     column = table.columns[table.place(key)]
     rows = dict(zip(_column(table, chart.labels), _column(table, key), strict=True))
-    known = {prefecture.code: prefecture for prefecture in physicians_2014().prefectures}
+    known = {prefecture.code: prefecture for prefecture in prefectures()}
     values = {code: _number(rows.get(code)) for code in known}
     classes = colour_classes([value for value in values.values() if value is not None])
     tiles = []

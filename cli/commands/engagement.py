@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cli import options
-from cli.commands.report import AsOf, Formats, Lang, Language, Out, wish_of
+from cli.commands.report import AsOf, Formats, Lang, Language, Out, Since, Until, wish_of
 
 app = typer.Typer(help="Compliance audits (準拠性監査): results and findings.")
 reports = typer.Typer()
@@ -39,8 +39,6 @@ class Grade(StrEnum):
     OBS = "OBS"
 
 
-Since = Annotated[str, typer.Option("--from", help="First day of the period.", metavar="DAY")]
-Until = Annotated[str, typer.Option("--to", help="Last day of the period.", metavar="DAY")]
 Number = Annotated[str, typer.Argument(metavar="ENGAGEMENT", help="Its number: SIGN-2026-01.")]
 MOST_EVIDENCE = 256 * 1024 * 1024
 Control = Annotated[str, typer.Argument(metavar="CONTROL", help="HC-4.2-01, for example.")]
@@ -63,15 +61,18 @@ def open_engagement(
 
     Example: hpki engagement open --kind SIGN --from 2026-01-01 --to 2026-10-31 --operator kansa
     """
-    from cli.compliance import book_of, day_of
+    from cli.compliance import book_of
     from cli.output import show_record
+    from cli.reporting import read_period
     from policies.controls import AuditKind
 
     services = options.services()
-    days = day_of(since), day_of(until)
+    period = read_period(since, until)
     signer = services.signer(operator)
     with services.store.begin() as tx:
-        made = book_of(services).open(tx, signer, AuditKind(policy.value), *days)
+        made = book_of(services).open(
+            tx, signer, AuditKind(policy.value), period.first, period.last
+        )
     show_record({"engagement": made.id, "auditor": made.auditor}, as_json=as_json)
 
 
@@ -153,12 +154,13 @@ def finding(
     Example: hpki engagement finding SIGN-2026-01 HC-4.2-01 --class MINOR --fact "one person twice"
     --action "another table of roles" --due 2027-01-31 --operator kansa
     """
-    from cli.compliance import book_of, day_of
+    from cli.compliance import book_of
     from cli.output import show_record
+    from cli.reporting import read_day
     from reports.compliance.conclusion import FindingClass
 
     services = options.services()
-    until = day_of(due) if due is not None else None
+    until = read_day(due) if due is not None else None
     signer = services.signer(operator)
     with services.store.begin() as tx:
         made = book_of(services).raise_finding(
@@ -234,14 +236,15 @@ def compliance(
 
     Example: hpki report compliance --from 2026-01-01 --to 2026-10-31 --kind SIGN
     """
-    from cli.compliance import day_of, summary, write_compliance
+    from cli.compliance import summary, write_compliance
     from cli.output import show_rows
+    from cli.reporting import read_period
     from policies.controls import AuditKind
 
     wish = wish_of(as_of, lang, formats, out)
     kinds = [AuditKind(one.value) for one in ([policy] if policy is not None else Policy)]
-    days = day_of(since), day_of(until)
-    written = write_compliance(options.services(), kinds, *days, wish)
+    period = read_period(since, until)
+    written = write_compliance(options.services(), kinds, period, wish)
     rows = [summary(made) for made, _ in written]
     show_rows(rows, tuple(rows[0]), as_json=as_json)
     for _, paths in written:

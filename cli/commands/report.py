@@ -11,7 +11,9 @@ import typer
 from cli import options
 
 if TYPE_CHECKING:
-    from cli.reporting import Wish
+    from cli.reporting import Builder, Wish
+    from reports.board.counts import Question
+    from reports.board.population import Population
 
 app = typer.Typer(help="Reports.")
 
@@ -90,40 +92,217 @@ def monthly(
         typer.echo(path, err=True)
 
 
+class Measured(StrEnum):
+    """What the board's tables count."""
+
+    cards = "cards"
+    holders = "holders"
+    applications = "applications"
+
+
+class Placed(StrEnum):
+    """By which place."""
+
+    work = "work"
+    residence = "residence"
+    association = "association"
+    municipality = "municipality"
+
+
+MeasureOption = Annotated[
+    Measured,
+    typer.Option(
+        help="Cards ever issued (累計発行), holders of a valid one (有効保有者), or applications."
+    ),
+]
+PlaceOption = Annotated[Placed, typer.Option(help="By which place.")]
+ProfessionOption = Annotated[
+    str, typer.Option(help="Its Japanese name, or all; rates are those of one profession.")
+]
+PrefectureOption = Annotated[
+    str | None,
+    typer.Option(help="Code of the prefecture whose municipalities are wanted.", metavar="CODE"),
+]
+Since = Annotated[str, typer.Option("--from", help="First day in Japan.", metavar="DAY")]
+Until = Annotated[str, typer.Option("--to", help="Last day in Japan.", metavar="DAY")]
+
+
 @app.command()
 def prefectures(
+    measure: MeasureOption = Measured.cards,
+    place: PlaceOption = Placed.work,
+    profession: ProfessionOption = "医師",
+    prefecture: PrefectureOption = None,
+    population: Annotated[
+        Path | None, typer.Option(help="CSV with populations to divide by, before those shipped.")
+    ] = None,
     out: Out = None,
     as_of: AsOf = None,
     lang: Language = Lang.ja,
     formats: Formats = None,
     as_json: options.Json = False,
 ) -> None:
-    """Report cards issued by prefecture.
+    """Rank prefectures by cards, holders or applications (発行数順位表).
 
-    Writes the table by rank with a tile map and bars; prints the first ten.
+    Writes the table with rates, a tile map and bars; prints the first ten.
 
-    Example: hpki report prefectures --as-of 2016-08-31 --out reports
+    Example: hpki report prefectures --measure holders --as-of 2026-10-31 --out reports
     """
-    from cli.output import show_rows
-    from cli.reporting import write_report
-    from reports.cells import cell_text
-    from reports.prefecture_tables import cards_report
-    from reports.tables import Kind
-    from reports.tables import Language as Written
+    from cli.output import read_input
+    from reports.board.population import MOST_OCTETS, read_populations
+    from reports.board.prefectures import ranking
+
+    question = _question(measure, place, profession, prefecture)
+    own: tuple[Population, ...] = ()
+    if population is not None:
+        octets = read_input(population, MOST_OCTETS, "reports.population")
+        own = read_populations(octets, population.name)
+    wish = wish_of(as_of, lang, formats, out)
+    _write(lambda _, tx, at: ranking(tx, at, question, own), wish, as_json=as_json)
+
+
+@app.command()
+def trend(
+    days: Annotated[
+        str, typer.Option(help="Days in Japan, with commas; --as-of is the last one.")
+    ] = "",
+    measure: MeasureOption = Measured.cards,
+    place: PlaceOption = Placed.work,
+    profession: ProfessionOption = "医師",
+    prefecture: PrefectureOption = None,
+    out: Out = None,
+    as_of: AsOf = None,
+    lang: Language = Lang.ja,
+    formats: Formats = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show counts at chosen days, and the growth (発行推移表).
+
+    Example: hpki report trend --days 2026-08-31,2026-09-30 --as-of 2026-10-31
+    """
+    from datetime import timedelta
+
+    from cli.reporting import read_day, trend_of
+    from pki.validity import start_of_day
+
+    question = _question(measure, place, profession, prefecture)
+    wanted = [read_day(one.strip()) for one in days.split(",") if one.strip()]
+    ends = [start_of_day(one + timedelta(days=1)) for one in wanted]
+    _write(trend_of(question, ends), wish_of(as_of, lang, formats, out), as_json=as_json)
+
+
+@app.command()
+def applications(
+    since: Annotated[
+        str | None, typer.Option(help="First month; that of the first application if none.")
+    ] = None,
+    profession: ProfessionOption = "all",
+    out: Out = None,
+    as_of: AsOf = None,
+    lang: Language = Lang.ja,
+    formats: Formats = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show applications by month, and their running total (申請数の推移).
+
+    Example: hpki report applications --since 2026-04
+    """
+    from cli.reporting import read_month
+    from reports.board.applications import applications_by_month
+
+    first = read_month(since) if since is not None else None
+    whose = _profession(profession)
+    wish = wish_of(as_of, lang, formats, out)
+    _write(lambda _, tx, at: applications_by_month(tx, at, whose, first), wish, as_json=as_json)
+
+
+@app.command()
+def operations(
+    since: Since,
+    until: Until,
+    out: Out = None,
+    as_of: AsOf = None,
+    lang: Language = Lang.ja,
+    formats: Formats = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show stock, expiry, revocations, the RA's work and lists.
+
+    Example: hpki report operations --from 2026-10-01 --to 2026-10-31
+    """
+    from cli.reporting import operations_of, read_period
+
+    build = operations_of(read_period(since, until))
+    _write(build, wish_of(as_of, lang, formats, out), as_json=as_json)
+
+
+@app.command()
+def separation(
+    since: Since,
+    until: Until,
+    out: Out = None,
+    as_of: AsOf = None,
+    lang: Language = Lang.ja,
+    formats: Formats = None,
+    as_json: options.Json = False,
+) -> None:
+    """Prove from the signatures who did what for every certificate.
+
+    Whoever did two things that one person may not do is flagged.
+
+    Example: hpki report separation --from 2026-10-01 --to 2026-10-31
+    """
+    from cli.reporting import read_period, separation_of
+
+    build = separation_of(read_period(since, until))
+    _write(build, wish_of(as_of, lang, formats, out), as_json=as_json)
+
+
+@app.command()
+def dashboard(
+    out: Out = None,
+    as_of: AsOf = None,
+    lang: Language = Lang.ja,
+    formats: Formats = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show the moment's month on one page, beside the month before.
+
+    Example: hpki report dashboard --as-of 2026-10-31 --format pdf
+    """
+    from reports.dashboard import dashboard_report
 
     wish = wish_of(as_of, lang, formats, out)
-    report, paths = write_report(options.services(), cards_report, wish)
-    table = report.table("prefectures")
-    place = table.place
-    rows = [
-        {
-            "prefecture": cell_text(row.values[place("prefecture")], Kind.WORDS, Written.JAPANESE),
-            "cards": row.values[place("cards")],
-            "rate": row.values[place("rate_percent")],
-        }
-        for row in table.rows[:10]
-    ]
-    show_rows(rows, ("prefecture", "cards", "rate"), as_json=as_json)
+    _write(
+        lambda services, tx, at: dashboard_report(tx, at, services.parameters),
+        wish,
+        as_json=as_json,
+    )
+
+
+def _question(
+    measure: Measured, place: Placed, profession: str, prefecture: str | None
+) -> Question:
+    from reports.board.counts import Measure, Question
+    from reports.board.places import Place
+
+    whose = _profession(profession)
+    return Question(Measure(measure.value), Place(place.value), whose, prefecture)
+
+
+def _profession(name: str) -> str | None:
+    return None if name == "all" else name
+
+
+def _write(build: Builder, wish: Wish, *, as_json: bool) -> None:
+    """Write the report's files, and print the first rows of its first table."""
+    from cli.output import show_rows
+    from cli.reporting import first_rows, write_report
+    from reports.tables import Language as Written
+
+    report, paths = write_report(options.services(), build, wish)
+    rows = first_rows(report, Written(options.current.lang))
+    show_rows(rows, tuple(one.key for one in report.tables[0].columns), as_json=as_json)
     for path in paths:
         typer.echo(path, err=True)
 

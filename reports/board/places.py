@@ -28,6 +28,11 @@ class Prefecture:
     name_ja: str
     name_en: str
 
+    @property
+    def short_name(self) -> str:
+        """The name as maps write it: 東京, 京都, 青森, but 北海道 whole."""
+        return self.name_ja if self.name_ja == "北海道" else self.name_ja[:-1]
+
 
 @cache
 def prefectures() -> tuple[Prefecture, ...]:

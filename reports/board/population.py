@@ -20,6 +20,8 @@ from reports.board.places import prefectures
 
 COLUMNS = ("profession", "year", "code", "persons", "source")
 _MOST_PERSONS = 10_000_000
+MOST_OCTETS = 4 * 1024 * 1024
+"""A file of populations that is longer is not read."""
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def ranking(
         title = table.columns[table.place(shown)].title
         charts.insert(0, Chart(ChartKind.TILES, title, table.key, _CODE.key, (shown,)))
     source = Fact(_POPULATION.title, survey.source if survey else None)
-    return Report("ranking", table.title, (*_facts(question), source), (table,), tuple(charts))
+    return Report("prefectures", table.title, (*_facts(question), source), (table,), tuple(charts))
 
 
 def trend(tx: Transaction, moments: Sequence[Moment], question: Question) -> Report:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,8 +30,8 @@ from pki.signing import HashName
 from pki.validation import PathInputs, verify_path
 from policies.profiles import Profiles, Purpose, shipped_profiles
 from policies.site import SiteKind
-from reports.issuance import cards_by_prefecture
-from reports.prefectures import PrefectureCount
+from reports.board.counts import Measure, Question, count
+from reports.moment import moment
 from tests.flows.conftest import Centre, Moulds, lent
 from tests.flows.issuing import (
     PURPOSES,
@@ -225,8 +226,9 @@ def test_lists_of_p_384_and_rsa_4096(centre: Centre) -> None:
 
 def test_cards_are_counted_as_any_others(centre: Centre) -> None:
     make_cards(centre, row(1, work_prefecture="13"))
+    at = centre.now + timedelta(seconds=1)
     with centre.store.read() as tx:
-        assert cards_by_prefecture(tx, centre.now.date()) == [PrefectureCount("13", 1, 1)]
+        assert count(tx, moment(tx, at, at), Question(Measure.CARDS)) == {"13": 1}
 
 
 class _PulledPlug(BaseException):

@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from audit.chain import Head
+from reports.board.places import prefectures as places
+from reports.board.population import shipped_populations
 from reports.moment import Moment
-from reports.population import physicians_2014
 from reports.stamp import Stamp, stamp_of
 from reports.tables import (
     Chart,
@@ -47,12 +48,13 @@ def prefectures(charts: bool = True) -> Report:
         Column("rate", Text("取得率 %", "Rate, per cent"), Kind.RATE),
     )
     rows = []
-    for place, one in enumerate(physicians_2014().prefectures):
+    persons = shipped_populations()[0].persons
+    for place, one in enumerate(places()):
         mark = Mark.TOP if place < 10 else Mark.BOTTOM if place >= 37 else None
         cards = (place * 37) % 500
-        rate = Decimal(cards * 100) / one.physicians
+        rate = Decimal(cards * 100) / persons[one.code]
         name = Text(one.name_ja, one.name_en)
-        values = (str(place + 1), one.code, name, one.physicians, cards, 20 - place, rate)
+        values = (str(place + 1), one.code, name, persons[one.code], cards, 20 - place, rate)
         rows.append(Row(values, mark))
     rows.append(Row(("48", "99", Text("海外", "Overseas"), None, 16, -1, None)))
     table = Table(

@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from reports.population import physicians_2014
+from reports.board.places import prefectures
 from reports.tiles import NO_VALUE, PLACES, SPANS, colour_classes, colours
 
 
 def test_every_prefecture_has_one_place_and_no_two_tiles_overlap() -> None:
-    assert set(PLACES) == {p.code for p in physicians_2014().prefectures}
+    assert set(PLACES) == {p.code for p in prefectures()}
     boxes = [(x, y, SPANS.get(code, 1)) for code, (x, y) in PLACES.items()]
     for i, (x, y, size) in enumerate(boxes):
         for other_x, other_y, other_size in boxes[i + 1 :]:
