@@ -33,6 +33,7 @@ DAMAGED = (HpkiError, ValueError)
 """What reading a certificate raises."""
 
 _PAGE = 400
+_ISSUED = CertificateState.ISSUED.value
 _KEYGEN = "CARD.KEYGEN"
 _SIGNED = ("APPROVAL", "EXECUTION")
 
@@ -76,7 +77,7 @@ class CertificateRow:
     authorities: frozenset[bytes]
     beside: Beside | None = None
 
-    @property
+    @cached_property
     def name(self) -> str:
         """``certificate sign:00ab…``."""
         return f"certificate {self.data['issuer_id']}:{self.data['serial']}"
@@ -86,10 +87,15 @@ class CertificateRow:
         """By what its profile is for; of a root or of an unknown one, both."""
         return kinds_of(self.profile.purpose if self.profile is not None else self.data["usage"])
 
-    @property
+    @cached_property
     def is_issued(self) -> bool:
         """Whether the certificate exists, and is not only reserved."""
-        return bool(self.data["state"] == CertificateState.ISSUED.value)
+        return bool(self.data["state"] == _ISSUED)
+
+    @cached_property
+    def is_of_holder(self) -> bool:
+        """Whether it is a holder's, issued in the period."""
+        return self.in_period and self.is_issued and not self.is_authority
 
     @cached_property
     def is_authority(self) -> bool:
@@ -210,7 +216,7 @@ def _single(run: Run, row_id: int) -> Mapping[str, Any]:
         names = (_ROW.id, _ROW.issuer_id, _ROW.serial, _ROW.reserved_seq, _ROW.issued_seq)
         found = run.tx.execute(sa.select(*names).where(_ROW.id == row_id)).one()._mapping
         empty = dict.fromkeys(one.key for one in _COLUMNS)
-        return {**empty, **found, "state": CertificateState.ISSUED.value, "profile": ""}
+        return {**empty, **found, "state": _ISSUED, "profile": ""}
 
 
 def _row(
@@ -294,8 +300,6 @@ def of_holders(
     """Return a maker of the judge for holders' certificates that were issued in the period."""
 
     def judged(one: CertificateRow) -> Sequence[Text] | None:
-        if not one.in_period or not one.is_issued or one.is_authority:
-            return None
-        return judge(one)
+        return judge(one) if one.is_of_holder else None
 
     return lambda _: judged

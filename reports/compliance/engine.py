@@ -67,12 +67,14 @@ def walk(run: Run, ledger: Ledger[R], progress: Progress | None = None) -> Outco
     judges = [(one, make(run)) for one, make in ledger.checks.items()]
     total = ledger.count(run) if progress is not None else 0
     for count, row in enumerate(ledger.rows(run), 1):
-        kinds = row.kinds
+        counting = [found[kind] for kind in row.kinds]
         for control_id, judge in judges:
             facts = _facts(judge, row)
-            if facts is not None:
-                for kind in AuditKind if control_id in ledger.shared else kinds:
-                    found[kind][control_id].judge(row.name, facts)
+            if facts is None:
+                continue
+            shared = control_id in ledger.shared
+            for outcomes in found.values() if shared else counting:
+                outcomes[control_id].judge(row.name, facts)
         if progress is not None and count % _STEP == 0:
             progress(ledger.name, count, total)
     if progress is not None:

@@ -89,7 +89,7 @@ def _issued(run: Run, kind: AuditKind) -> Iterator[Row]:
         )
         .group_by(sa.type_coerce(col(Carrier.kind), sa.Text))
     )
-    for carrier, count in sorted(run.tx.execute(query).tuples()):
+    for carrier, count in sorted(tuple(one) for one in run.tx.execute(query)):
         yield Row((Text("証明書発行", "certificates issued"), carrier, count))
 
 

@@ -65,7 +65,8 @@ class Outcome:
     def judge(self, row: str, facts: Iterable[Text] = ()) -> None:
         """Count a row of the population, and name it once for each fact that breaks the control."""
         self.population += 1
-        self.blame(row, facts)
+        if facts:
+            self.blame(row, facts)
 
     def blame(self, row: str, facts: Iterable[Text]) -> None:
         """Name a row that is not of the population, such as one that should be there."""

@@ -238,7 +238,7 @@ CASES = (
         "HC-6.3-02",
         forged(longer(days=9), CA_CERTIFICATE),
         "certificate root:",
-        others("4.8-01", "7.1-06"),
+        others("2.2-02", "4.8-01", "6.1-01", "7.1-06"),
     ),
     Case(
         "HC-7.1-01",
