@@ -1,0 +1,296 @@
+"""Requests of revocation: who asked, who decided and executed, and what came of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from audit.records import TrailEntry
+from ca.records import Carrier, Certificate, Order, Revocation
+from operators.records import Statement
+from operators.statements import StatementType
+from pki.validity import japan_date
+from policies.controls import AuditKind
+from policies.grounds import ground
+from ra.casework.records import Answer, InquiryItem
+from ra.records import Application, RequestState, RevocationRequest
+from reports.compliance.engine import Check, Judge, Ledger
+from reports.compliance.results import Outcome
+from reports.compliance.run import Run, kinds_of
+from reports.tables import Text
+
+_PAGE = 400
+_CODES = ("REV.REQUEST", "REV.AUTH", "REV.DECIDE", "REV.REVIEW")
+_REPORT = "LOSS_REPORT"
+
+
+@dataclass
+class RequestRow:
+    """One request; ``entries`` tell of it and of its execution, ``signed``: who, by type.
+
+    ``reports``: days on which forms about the loss came for the same file.
+    """
+
+    data: Mapping[str, Any]
+    run: Run = field(repr=False)
+    entries: Sequence[TrailEntry] = ()
+    signed: Mapping[str, str] = field(default_factory=dict)
+    reports: Sequence[date] = ()
+
+    @property
+    def name(self) -> str:
+        """``revocation request R-…``."""
+        return f"revocation request {self.data['id']}"
+
+    @property
+    def kinds(self) -> frozenset[AuditKind]:
+        """Both: a carrier holds the keys of both uses."""
+        return kinds_of(None)
+
+    @property
+    def is_executed(self) -> bool:
+        """Whether it was carried out in the period."""
+        in_period: bool = self.run.since <= self.data["requested_at"] < self.run.until
+        return in_period and self.data["state"] == RequestState.EXECUTED.value
+
+    def find(self, code: str) -> TrailEntry | None:
+        """Return its entry of the code, of any outcome."""
+        return next((one for one in self.entries if one.code == code), None)
+
+
+def count(run: Run) -> int:
+    """Return how many requests there are."""
+    return run.tx.execute(sa.select(sa.func.count(col(RevocationRequest.id)))).scalar() or 0
+
+
+def rows(run: Run) -> Iterator[RequestRow]:
+    """Yield the requests up to the moment by their id."""
+    table, application = sa.inspect(RevocationRequest).columns, sa.inspect(Application).columns
+    columns = [
+        sa.type_coerce(one, sa.Text).label(one.key) if one.key == "state" else one for one in table
+    ]
+    query = (
+        sa.select(*columns, application.erased_at, application.director_role)
+        .join(Application, application.ref == table.application_ref)
+        .where(table.requested_at <= run.moment.at)
+        .order_by(table.id)
+        .limit(_PAGE)
+    )
+    after = ""
+    while page := run.tx.execute(query.where(table.id > after)).all():
+        after = page[-1].id
+        entries, signed, reports = _beside(run, page)
+        for one in page:
+            yield RequestRow(
+                dict(one._mapping),
+                run,
+                [*entries[one.id], *_executions(entries[one.carrier_id], one.requested_at)],
+                signed[one.id],
+                reports[one.application_ref],
+            )
+
+
+def _executions(entries: Sequence[TrailEntry], since: Any) -> list[TrailEntry]:
+    return [one for one in entries if one.at >= since]
+
+
+def _beside(run: Run, page: Sequence[Any]) -> tuple[Any, Any, Any]:
+    ids = [one.id for one in page]
+    entries: defaultdict[str, list[TrailEntry]] = defaultdict(list)
+    entry = sa.inspect(TrailEntry).columns
+    query = (
+        sa.select(TrailEntry)
+        .where(
+            entry.object_id.in_([*ids, *(one.carrier_id for one in page)]),
+            entry.code.in_([*_CODES, "REV.EXECUTE"]),
+            entry.seq <= run.moment.head.seq,
+        )
+        .order_by(entry.seq)
+    )
+    for one in run.tx.execute(query).scalars():
+        entries[one.object_id].append(one)
+    signed: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    statement = sa.inspect(Statement).columns
+    decided = {one.statement_id: one.id for one in page if one.statement_id}
+    about = sa.select(statement.id, statement.object_id, statement.type, statement.operator_id)
+    named = statement.object_id.in_(ids) | statement.id.in_(decided)
+    for key, of, kind, operator in run.tx.execute(about.where(named)):
+        signed[decided.get(key, of)][kind] = operator
+    reports: defaultdict[str, list[date]] = defaultdict(list)
+    application = sa.inspect(Application).columns
+    refs = {one.application_ref for one in page}
+    forms = sa.select(application.replaces, application.received_on).where(
+        application.replaces.in_(refs), application.type == _REPORT
+    )
+    for ref, day in run.tx.execute(forms):
+        reports[ref].append(day)
+    return entries, signed, reports
+
+
+def _authenticated(row: RequestRow) -> Sequence[Text]:
+    facts = []
+    auth, executed = row.find("REV.AUTH"), row.find("REV.EXECUTE")
+    if auth is None or auth.outcome != "OK" or (executed and executed.seq < auth.seq):
+        facts.append(
+            Text("実行前に請求者を確認していない", "the requester was not authenticated before")
+        )
+    if not row.data["evidence"].strip() and row.data["erased_at"] is None:
+        facts.append(Text("証拠の記載がない", "no evidence is named"))
+    return facts
+
+
+def _entitled(row: RequestRow) -> Sequence[Text] | None:
+    why = ground(row.data["ground"])
+    if row.data["erased_at"] is not None:
+        return None
+    facts = []
+    if not row.data["requester"].strip():
+        facts.append(Text("請求者の記載がない", "it does not say who asked"))
+    if "organisation" in why.asked_by and row.data["director_role"] is None:
+        facts.append(
+            Text(
+                f"{why.code} は管理者の証明書に限る",
+                f"{why.code} is for certificates with an administrator role",
+            )
+        )
+    return facts
+
+
+def _separated(row: RequestRow) -> Sequence[Text]:
+    facts = []
+    data, executed = row.data, row.find("REV.EXECUTE")
+    officer = row.signed.get(StatementType.REVOCATION.value)
+    if officer is None or officer != data["officer"]:
+        facts.append(Text("失効の決定の署名がない", "its officer did not sign the decision"))
+    if executed is None:
+        facts.append(Text("実行の記録がない", "no entry tells of its execution"))
+    elif data["emergency"]:
+        facts += _reviewed(row)
+    elif executed.actor == data["officer"] or executed.actor != data["executor"]:
+        facts.append(Text("決定と実行が別人でない", "no other person executed it"))
+    return facts
+
+
+def _reviewed(row: RequestRow) -> Iterator[Text]:
+    review = row.find("REV.REVIEW")
+    if review is None or row.signed.get(StatementType.EMERGENCY_REVIEW.value) is None:
+        yield Text("緊急失効の事後確認がない", "nobody has reviewed the emergency")
+    elif review.actor == row.data["officer"]:
+        yield Text("決定した本人が事後確認した", "its officer reviewed it")
+
+
+def _followed(run: Run) -> Judge[RequestRow]:
+    """Judge emergencies whose time for the form is over at the moment."""
+    days = timedelta(days=int(run.number("EMERG_FORM_DAYS")))
+
+    def judge(row: RequestRow) -> Sequence[Text] | None:
+        last = japan_date(row.data["requested_at"]) + days
+        if not row.is_executed or not row.data["emergency"] or run.moment.day <= last:
+            return None
+        if any(one <= last for one in row.reports):
+            return ()
+        return (Text("期限までに届出書がない", "the written form did not come in its time"),)
+
+    return judge
+
+
+def _kept(row: RequestRow) -> Sequence[Text]:
+    codes = ("REV.REQUEST", "REV.DECIDE")
+    facts = [
+        Text(f"記録 {code} がない", f"there is no entry {code}")
+        for code in codes
+        if row.find(code) is None
+    ]
+    if StatementType.REVOCATION.value not in row.signed:
+        facts.append(Text("失効の決定の署名がない", "no signed decision is kept"))
+    return facts
+
+
+def _prompt(run: Run) -> Judge[RequestRow]:
+    """Judge the grounds that a CA itself learns of and that have the shortest limit."""
+    most = int(run.number("REVOKE_LIMIT_H"))
+
+    def judge(row: RequestRow) -> Sequence[Text] | None:
+        why = ground(row.data["ground"])
+        if not row.is_executed or "CA" not in why.asked_by or why.limit_hours > most:
+            return None
+        executed = row.find("REV.EXECUTE")
+        end = executed.at if executed else run.moment.at
+        hours = (end - row.data["requested_at"]) / timedelta(hours=1)
+        if hours <= why.limit_hours:
+            return ()
+        return (Text(f"失効まで {hours:.1f} 時間", f"revoked after {hours:.1f} hours"),)
+
+    return judge
+
+
+def _of_executed(judge: Any) -> Any:
+    def judged(row: RequestRow) -> Sequence[Text] | None:
+        found: Sequence[Text] | None = judge(row) if row.is_executed else None
+        return found
+
+    return lambda _: judged
+
+
+REQUESTS: Ledger[RequestRow] = Ledger(
+    "revocation requests",
+    rows,
+    count,
+    {
+        "HC-3.4-01": _of_executed(_authenticated),
+        "HC-4.9.1-01": _prompt,
+        "HC-4.9.2-01": _of_executed(_entitled),
+        "HC-4.9.3-01": _of_executed(_separated),
+        "HC-4.9.3-02": _followed,
+        "HC-5.5.1-01": _of_executed(_kept),
+    },
+)
+
+
+def struck_off(run: Run) -> Outcome:
+    """Judge holders of whom the register said that they are struck off, for HC-4.9.1-01.
+
+    A day is added for the answer, which bears no hour.
+    """
+    outcome = Outcome()
+    item, most = sa.inspect(InquiryItem).columns, int(run.number("REVOKE_LIMIT_H"))
+    query = (
+        sa.select(col(Application.person_id), sa.func.min(item.answered_on))
+        .join(Application, col(Application.ref) == item.application_ref)
+        .where(item.answer == Answer.STRUCK_OFF, item.answered_on <= run.moment.day)
+        .group_by(col(Application.person_id))
+    )
+    for person, day in run.tx.execute(query).all():
+        outcome.judge(f"person {person}", _living(run, person, day, most))
+    return outcome
+
+
+def _living(run: Run, person: str, day: date, hours: int) -> list[Text]:
+    """Return a fact where a certificate of the person lived longer than allowed."""
+    certificate = sa.inspect(Certificate).columns
+    query = (
+        sa.select(certificate.serial, certificate.not_after, col(Revocation.seq))
+        .select_from(Order)
+        .join(Carrier, col(Carrier.order_id) == col(Order.id))
+        .join(Certificate, certificate.carrier_id == col(Carrier.id))
+        .outerjoin(Revocation, col(Revocation.certificate_id) == certificate.id)
+        .where(col(Order.holder_id) == person, certificate.reserved_seq <= run.moment.head.seq)
+    )
+    over = japan_date(run.moment.at - timedelta(hours=hours)) > day
+    return [
+        Text(
+            f"抹消の回答の後も証明書 {serial} が有効",
+            f"the certificate {serial} lives though the register struck its holder off",
+        )
+        for serial, not_after, seq in run.tx.execute(query)
+        if over and not_after > run.moment.at and (seq is None or seq > run.moment.head.seq)
+    ]
+
+
+CHECKS: Mapping[str, Check] = {"HC-4.9.1-01": struck_off}

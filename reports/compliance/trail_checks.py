@@ -1,0 +1,353 @@
+"""The trail itself: its entries, whether it is whole, and whether it was anchored and reviewed."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from itertools import islice, pairwise
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from audit.anchors import Anchors
+from audit.canonical import digest
+from audit.records import TrailEntry
+from ca.records import Certificate, Revocation
+from crl.records import RevocationList
+from operators.accounts import Moment as Standing
+from operators.kinds import REGISTER_CODES
+from operators.register import Register
+from pki.errors import HpkiError
+from pki.signing import key_id
+from pki.validity import japan_date
+from policies.controls import AuditKind
+from policies.events import known_codes
+from policies.moves import SYSTEM
+from policies.roles import Role
+from reports.compliance.engine import Check, Judge, Ledger
+from reports.compliance.people import with_register
+from reports.compliance.results import Outcome
+from reports.compliance.run import Run, kinds_of
+from reports.differences import Difference, read_body
+from reports.reconciliation import check_rows
+from reports.tables import Text
+from reports.trail import review_times
+
+_OUTCOMES = frozenset({"OK", "FAIL", "REFUSED"})
+_FILLED = ("ts", "code", "outcome", "actor_id", "terminal", "object_type", "object_id")
+_STRANGERS = frozenset({"LOGIN.FAIL"})
+"""Codes of entries whose actor may be a name that nobody has."""
+_UNJUDGED = REGISTER_CODES | _STRANGERS
+_MOST, _PAGE = 10_000, 1000
+_DAMAGED = Text("本文が壊れている", "its content is damaged")
+_DIFFERENCES, _VERDICT = "compliance.differences", "compliance.verdict"
+
+
+@dataclass(frozen=True)
+class EntryRow:
+    """One entry of the period with what its body says, None where it is damaged."""
+
+    seq: int
+    at: datetime
+    code: str
+    actor: str
+    co_actor: str
+    content: Mapping[str, Any] | None
+
+    @property
+    def name(self) -> str:
+        """``entry 12``."""
+        return f"entry {self.seq}"
+
+    @property
+    def kinds(self) -> frozenset[AuditKind]:
+        """The trail is one for both uses."""
+        return kinds_of(None)
+
+
+def count(run: Run) -> int:
+    """Return how many entries the period has."""
+    return len(run.positions)
+
+
+def rows(run: Run) -> Iterator[EntryRow]:
+    """Yield the entries of the period in order."""
+    entry = sa.inspect(TrailEntry).columns
+    after = run.positions.start - 1
+    query = (
+        sa.select(
+            *(entry.seq, entry.at, entry.code, entry.actor, entry.co_actor),
+            *(entry.body, entry.hash),
+        )
+        .where(entry.seq < run.positions.stop)
+        .order_by(entry.seq)
+        .limit(_PAGE)
+    )
+    while page := run.tx.execute(query.where(entry.seq > after)).all():
+        after = page[-1].seq
+        for seq, at, code, actor, co_actor, body, hashed in page:
+            yield EntryRow(seq, at, code, actor, co_actor, _content(body, hashed))
+
+
+def _content(body: str, hashed: str) -> Mapping[str, Any] | None:
+    said = read_body(body)
+    return said if said is not None and digest(body.encode()) == hashed else None
+
+
+def _complete(_: Run, register: Register) -> Judge[EntryRow]:
+    def judge(row: EntryRow) -> Sequence[Text]:
+        said = row.content
+        if said is None:
+            return (_DAMAGED,)
+        facts = [
+            Text(f"{name} がない", f"it has no {name}") for name in _FILLED if not said.get(name)
+        ]
+        if said.get("code") not in known_codes():
+            facts.append(Text("未知の事象コード", "its code is not in the catalogue"))
+        if said.get("outcome") not in _OUTCOMES:
+            facts.append(Text("未知の結果", "its outcome is none of OK, FAIL, REFUSED"))
+        if not _is_known(said.get("actor_id"), row, register):
+            facts.append(Text("操作者が登録にない", "its actor has no account"))
+        return facts
+
+    return judge
+
+
+def _is_known(name: object, row: EntryRow, register: Register) -> bool:
+    return name == SYSTEM or name in register.accounts or row.code in _STRANGERS
+
+
+def _in_role(run: Run, register: Register) -> Judge[EntryRow]:
+    """Judge entries of people; those of acts are proven with the register itself."""
+    steps = [head.seq for head in register.heads]
+
+    @lru_cache(maxsize=4096)
+    def held_from(name: str, day: date, seq: int) -> frozenset[Role]:
+        known = name in register.accounts
+        return register.roles(name, Standing(seq, day)) if known else frozenset()
+
+    def roles(name: str, at: Standing) -> frozenset[Role]:
+        """Return the roles; they change by acts and days only."""
+        place = bisect_left(steps, at.seq)
+        since = steps[place - 1] + 1 if place else 0
+        return held_from(name, at.day, since)
+
+    def judge(row: EntryRow) -> Sequence[Text] | None:
+        at = Standing(row.seq, japan_date(row.at))
+        people = {row.actor, row.co_actor} - {SYSTEM, ""}
+        if not people or row.code in _UNJUDGED:
+            return None
+        role = (row.content or {}).get("actor_role")
+        facts = [_DAMAGED] if row.content is None else []
+        for name in sorted(people):
+            held = roles(name, at)
+            if not held:
+                facts.append(Text(f"{name} に役割がない", f"{name} held no role"))
+            elif name == row.actor and role and role not in held:
+                facts.append(Text(f"{name} は {role} を持たない", f"{name} did not hold {role}"))
+        return facts
+
+    return judge
+
+
+ENTRIES: Ledger[EntryRow] = Ledger(
+    "trail entries",
+    rows,
+    count,
+    {"HC-5.2-04": with_register(_in_role), "HC-5.4.1-03": with_register(_complete)},
+)
+
+
+def _differences(run: Run) -> list[Difference]:
+    """Return where rows and trail do not agree in the period, compared once for a run.
+
+    And those that no entry of any time can tell of.
+    """
+    if _DIFFERENCES not in run.tx.info:
+        newest = run.directory.trail.head(run.tx).seq
+        found = (
+            one
+            for one in check_rows(run.tx, run.archive)
+            if one.seq in run.positions or not 0 < one.seq <= newest
+        )
+        run.tx.info[_DIFFERENCES] = list(islice(found, _MOST))
+    known: list[Difference] = run.tx.info[_DIFFERENCES]
+    return known
+
+
+def _disagreement(
+    population: Callable[[Run], int], wanted: Callable[[str, str], bool]
+) -> Callable[[Run], Outcome]:
+    """Return a check that names the differences wanted by ledger and kind."""
+
+    def check(run: Run) -> Outcome:
+        outcome = Outcome(population=population(run))
+        for one in _differences(run):
+            ledger, _, kind = one.code.partition(".")
+            if wanted(ledger, kind):
+                row = f"entry {one.seq}" if one.seq else one.what.split(":")[0]
+                outcome.blame(row, [Text(f"記録と不一致: {one.what}", f"differs: {one.what}")])
+        return outcome
+
+    return check
+
+
+def _entries_of(run: Run, *codes: str) -> int:
+    entry = sa.inspect(TrailEntry).columns
+    query = sa.select(sa.func.count(entry.seq)).where(
+        entry.code.in_(codes),
+        entry.outcome == "OK",
+        entry.seq.between(run.positions.start, run.positions.stop - 1),
+    )
+    return run.tx.execute(query).scalar() or 0
+
+
+def _rows_told(run: Run) -> int:
+    first, last = run.positions.start, run.positions.stop - 1
+    queries = [
+        sa.select(sa.func.count()).where(column.between(first, last))
+        for column in (col(Certificate.issued_seq), col(Revocation.seq))
+    ]
+    lists = col(RevocationList.this_update)
+    queries.append(sa.select(sa.func.count()).where(lists.between(run.since, run.until)))
+    counts = [run.tx.execute(query).scalar() or 0 for query in queries]
+    return sum(counts) + _entries_of(run, "APP.DECIDE")
+
+
+_TOLD = frozenset({"certificate", "revocation", "list", "application"})
+
+
+def _moved(run: Run) -> int:
+    return _entries_of(run, "APP.RECEIVE", "APP.COMPLETE", "APP.EXAMINED", "APP.DECIDE")
+
+
+def reviews(run: Run) -> Outcome:
+    """Judge the times between reviews of the trail, and that each goes on where one ended."""
+    outcome = Outcome()
+    entry = sa.inspect(TrailEntry).columns
+    query = sa.select(TrailEntry).where(
+        entry.code == "LOG.REVIEW", entry.seq <= run.moment.head.seq
+    )
+    made = list(run.tx.execute(query.order_by(entry.seq)).scalars())
+    times = [one for one in review_times(run.tx) if one <= run.moment.at]
+    _judge_gaps(outcome, run, times, "LOG_REVIEW_DAYS", "LOG.REVIEW")
+    covered = 0
+    for one in made:
+        detail = (one.content() or {}).get("detail")
+        first, last = (detail or {}).get("first_seq", 0), (detail or {}).get("last_seq", 0)
+        facts = []
+        if detail is None:
+            facts.append(_DAMAGED)
+        elif first > covered + 1:
+            facts.append(
+                Text(
+                    f"記録 {covered + 1} から {first - 1} が未確認",
+                    f"entries {covered + 1} to {first - 1} were not reviewed",
+                )
+            )
+        covered = max(covered, last)
+        if one.seq in run.positions:
+            outcome.judge(f"entry {one.seq}", facts)
+    return outcome
+
+
+def anchoring(run: Run) -> Outcome:
+    """Judge the times between anchors, from the first entry to the moment."""
+    outcome, entry = Outcome(), sa.inspect(TrailEntry).columns
+    query = sa.select(entry.at).where(entry.code == "LOG.ANCHOR", entry.seq <= run.moment.head.seq)
+    times = list(run.tx.execute(query.order_by(entry.seq)).scalars())
+    _judge_gaps(outcome, run, times, "ANCHOR_DAYS", "LOG.ANCHOR")
+    return outcome
+
+
+def _judge_gaps(outcome: Outcome, run: Run, times: Sequence[datetime], key: str, code: str) -> None:
+    """Judge each time without such an entry that touches the period."""
+    limit = timedelta(days=float(run.number(key)))
+    start = run.tx.execute(sa.select(sa.func.min(col(TrailEntry.at)))).scalar() or run.moment.at
+    for since, until in pairwise([start, *times, run.moment.at]):
+        if since < run.until and until >= run.since:
+            days = (until - since) / timedelta(days=1)
+            late = Text(f"{code} が {days:.1f} 日間ない", f"no {code} for {days:.1f} days")
+            outcome.judge(f"{code} {since:%Y-%m-%d}", [late] if until - since > limit else [])
+
+
+def gapless(run: Run) -> Outcome:
+    """Judge that every position up to the moment has its entry."""
+    outcome, seq = Outcome(), col(TrailEntry.seq)
+    head = run.moment.head.seq
+    there = run.tx.execute(sa.select(sa.func.count(seq)).where(seq <= head)).scalar() or 0
+    outcome.population = head
+    if there == head:
+        return outcome
+    before = 0
+    query = sa.select(seq).where(seq <= head).order_by(seq)
+    for found in run.tx.execute(query, execution_options={"yield_per": 1000}).scalars():
+        if found != before + 1:
+            missing = Text("記録が欠けている", "the entry is missing")
+            outcome.blame(f"entries {before + 1} to {found - 1}", [missing])
+        before = found
+    if before != head:
+        outcome.blame(f"entries {before + 1} to {head}", [Text("末尾がない", "the end is missing")])
+    return outcome
+
+
+def _verdict(run: Run) -> str:
+    """Return why the trail is not whole, empty where it is; it is verified once for a run."""
+    if _VERDICT not in run.tx.info:
+        try:
+            run.directory.trail.verify()
+            run.tx.info[_VERDICT] = ""
+        except HpkiError as error:
+            run.tx.info[_VERDICT] = str(error)
+    return str(run.tx.info[_VERDICT])
+
+
+def recomputed(run: Run) -> Outcome:
+    """Recompute every hash of the trail; it stops at the first fault."""
+    verdict = _verdict(run)
+    outcome = Outcome(population=run.moment.head.seq)
+    if verdict:
+        outcome.blame("trail", [Text(f"検証できない: {verdict}", f"does not verify: {verdict}")])
+    return outcome
+
+
+def anchored(run: Run) -> Outcome:
+    """Verify chain and anchors, and that the anchors are those of the chain."""
+    outcome = recomputed(run)
+    entry = sa.inspect(TrailEntry).columns
+    try:
+        keys = {key_id(one): one for one in map(bytes.fromhex, run.register.anchor_keys)}
+        heads = Anchors(run.directory.trail, []).verify_all(keys)
+    except HpkiError as error:
+        outcome.blame("anchors", [Text(f"検証できない: {error}", f"do not verify: {error}")])
+        return outcome
+    for head in heads:
+        if head.seq > run.moment.head.seq:
+            continue
+        found = run.tx.execute(sa.select(entry.hash).where(entry.seq == head.seq)).scalar()
+        wrong = Text("記録のハッシュ値と異なる", "it is not the entry's hash")
+        outcome.judge(f"anchor {head.seq}", [wrong] if found != head.hash else [])
+    return outcome
+
+
+CHECKS: Mapping[str, Check] = {
+    "HC-4.2-04": _disagreement(
+        _moved, lambda ledger, kind: ledger == "application" and kind != "erased"
+    ),
+    "HC-5.4.1-01": _disagreement(
+        _rows_told, lambda ledger, kind: ledger in _TOLD and kind in ("no_entry", "differs")
+    ),
+    "HC-5.4.1-02": _disagreement(
+        lambda run: _entries_of(run, "CERT.ISSUE"),
+        lambda ledger, kind: ledger == "certificate" and kind == "no_row",
+    ),
+    "HC-5.4.2-01": reviews,
+    "HC-5.4.3-01": gapless,
+    "HC-5.4.4-01": anchored,
+    "HC-5.4.4-02": anchoring,
+    "HC-5.4.4-03": recomputed,
+}
