@@ -9,23 +9,18 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from sqlmodel import select
-
-from ca.records import Issuer
 from cli.progress import bars
 from cli.reporting import Wish, present, write_made
 from cli.wiring import Services, now
 from operators.statements import Signer
 from policies.controls import AuditKind
-from policies.exchange import Part
-from ra.records import Application
 from reports.compliance.checks import CHECKS, LEDGERS
 from reports.compliance.engagements import Engagements, findings, with_answers
 from reports.compliance.engine import audit
 from reports.compliance.records import Engagement, answers_of, engagements, findings_of
 from reports.compliance.report import CONCLUSION, report
 from reports.compliance.results import ControlResult, Result
-from reports.compliance.run import Run
+from reports.compliance.run import Run, parts_of
 from reports.moment import Moment, moment
 from reports.period import Period
 from reports.tables import Fact, Report, Text
@@ -38,18 +33,13 @@ def book_of(services: Services) -> Engagements:
 
 
 def run_of(services: Services, tx: Transaction, at: Moment, period: Period) -> Run:
-    """Return a run on the site as of the moment; a site is the parts of which it has rows."""
-    parts = set()
-    if tx.exec(select(Issuer).limit(1)).first() is not None:
-        parts.add(Part.CA)
-    if tx.exec(select(Application).limit(1)).first() is not None:
-        parts.add(Part.RA)
+    """Return a run on the site as of the moment."""
     return Run(
         tx,
         at,
         period.first,
         period.last,
-        frozenset(parts or Part),
+        parts_of(tx),
         services.kind,
         services.parameters,
         services.profiles,

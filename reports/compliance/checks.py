@@ -7,6 +7,7 @@ from typing import Any
 
 from reports.compliance import (
     authorities,
+    card_acts,
     cards,
     certificates,
     contents,
@@ -14,8 +15,13 @@ from reports.compliance import (
     issuing,
     keys,
     list_checks,
+    my_numbers,
+    people,
+    revocation_requests,
     revocations,
+    trail_checks,
 )
+from reports.compliance.decisions import FILES
 from reports.compliance.engine import Check, Ledger
 
 CERTIFICATES = Ledger(
@@ -31,5 +37,16 @@ LEDGERS: tuple[Ledger[Any], ...] = (
     list_checks.LISTS,
     list_checks.SERIES,
     authorities.LEDGER,
+    FILES,
+    revocation_requests.REQUESTS,
+    trail_checks.ENTRIES,
 )
-CHECKS: tuple[Mapping[str, Check], ...] = (documents.CHECKS, cards.CHECKS)
+CHECKS: tuple[Mapping[str, Check], ...] = (
+    documents.CHECKS,
+    cards.CHECKS,
+    card_acts.CHECKS,
+    people.CHECKS,
+    my_numbers.CHECKS,
+    revocation_requests.CHECKS,
+    trail_checks.CHECKS,
+)

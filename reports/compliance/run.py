@@ -7,9 +7,10 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 
 import sqlalchemy as sa
-from sqlmodel import col
+from sqlmodel import SQLModel, col
 
 from audit.records import TrailEntry
+from ca.records import Issuer
 from crl.archive import Archive
 from operators.directory import Directory
 from operators.register import Register
@@ -19,6 +20,7 @@ from policies.exchange import Part
 from policies.parameters import Number, Parameters
 from policies.profiles import Profiles, Purpose
 from policies.site import SiteKind
+from ra.records import Application
 from reports.moment import Moment
 from store.database import Transaction
 
@@ -78,3 +80,12 @@ def kinds_of(purpose: str | None) -> frozenset[AuditKind]:
     """Return the reports that a key of the purpose belongs to; a root's, or an unknown, to both."""
     found = _KINDS.get(purpose or "")
     return frozenset(_KINDS.values()) if found is None else frozenset({found})
+
+
+def parts_of(tx: Transaction) -> frozenset[Part]:
+    """Return what the site is: the parts of which it has rows, both for a new one."""
+    tables: dict[Part, type[SQLModel]] = {Part.CA: Issuer, Part.RA: Application}
+    found = {
+        part for part, table in tables.items() if tx.execute(sa.select(table).limit(1)).first()
+    }
+    return frozenset(found or Part)
