@@ -230,7 +230,7 @@ def compliance(
     formats: Formats = None,
     as_json: options.Json = False,
 ) -> None:
-    """Report how the centre complies: every control, for each policy.
+    """Report how the centre complies (準拠性監査報告書).
 
     A draft until the auditor has signed the engagement for the same period; then as of that moment.
 

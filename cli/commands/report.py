@@ -203,7 +203,7 @@ def applications(
     formats: Formats = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show applications by month, and their running total (申請数の推移).
+    """Show applications by month and in all (申請数の推移).
 
     Example: hpki report applications --since 2026-04
     """
@@ -246,7 +246,7 @@ def separation(
     formats: Formats = None,
     as_json: options.Json = False,
 ) -> None:
-    """Prove from the signatures who did what for every certificate.
+    """Prove who did what for every certificate (職務分掌).
 
     Whoever did two things that one person may not do is flagged.
 
@@ -266,7 +266,7 @@ def dashboard(
     formats: Formats = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show the moment's month on one page, beside the month before.
+    """Show a month on one page, beside the one before.
 
     Example: hpki report dashboard --as-of 2026-10-31 --format pdf
     """
