@@ -79,8 +79,10 @@ def compliance_report(
         return report(run, kind, computed)
     if engagement.conclusion is not None:
         book_of(services).verify(run.tx, engagement)
-    results = with_answers(computed, answers_of(run.tx, engagement.id))
-    made = report(run, kind, results, findings(findings_of(run.tx, engagement.id)))
+    seq = run.moment.head.seq
+    entered = (one for one in answers_of(run.tx, engagement.id) if one.seq <= seq)
+    results = with_answers(computed, entered)
+    made = report(run, kind, results, findings(findings_of(run.tx, engagement.id), seq))
     facts = (
         Fact(Text("報告書番号", "report no."), engagement.id),
         Fact(Text("監査人", "auditor"), engagement.auditor),

@@ -195,7 +195,8 @@ class Engagements:
                 "Open an engagement of your own.",
             )
         results = with_answers(computed, records.answers_of(tx, engagement_id))
-        conclusion = conclude(results, findings(records.findings_of(tx, engagement_id)))
+        raised = findings(records.findings_of(tx, engagement_id), self.trail.position(tx))
+        conclusion = conclude(results, raised)
         record = self._record(tx, engagement, moment, results, conclusion)
         seen = digest(record)
         decision = Decision(
@@ -324,8 +325,8 @@ def with_answers(
     return tuple(found)
 
 
-def findings(rows: Iterable[FindingRow]) -> list[Finding]:
-    """Return the findings as the conclusion takes them."""
+def findings(rows: Iterable[FindingRow], seq: int) -> list[Finding]:
+    """Return the findings as they were at a position of the trail."""
     return [
         Finding(
             one.id,
@@ -333,9 +334,10 @@ def findings(rows: Iterable[FindingRow]) -> list[Finding]:
             one.grade,
             Text(one.fact, one.fact),
             one.due_on,
-            one.closed_on,
+            one.closed_on if one.closed_seq is not None and one.closed_seq <= seq else None,
         )
         for one in rows
+        if one.raised_seq <= seq
     ]
 
 
