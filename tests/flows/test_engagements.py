@@ -11,7 +11,12 @@ from pki.errors import Conflict, InvalidInput, NotFound, Refused
 from policies.controls import AuditKind, controls
 from policies.roles import Role
 from reports.compliance.conclusion import Conclusion, FindingClass
-from reports.compliance.engagements import Engagements, find_engagement, with_answers
+from reports.compliance.engagements import (
+    Engagements,
+    find_engagement,
+    findings,
+    with_answers,
+)
 from reports.compliance.records import answers_of, findings_of
 from reports.compliance.results import ControlResult, Outcome, Result
 from reports.moment import Moment, moment
@@ -125,6 +130,10 @@ def test_findings_decide_with_their_plans(empty_centre: Centre, book: Engagement
         (finding,) = findings_of(tx, "SIGN-2026-02")
         closed = book.close_finding(tx, finding.id, kansa)
         assert (closed.verified_by, closed.closed_on) == ("kansa", date(2026, 11, 21))
+        seq = closed.closed_seq or 0
+        then, before = (findings([closed], at)[0].closed for at in (seq, seq - 1))
+        assert (then, before) == (date(2026, 11, 21), None)
+        assert findings([closed], closed.raised_seq - 1) == []
     with empty_centre.store.begin() as tx:
         again = finding.id
         refused(Conflict, "audit.finding.closed", lambda: book.close_finding(tx, again, kansa))
