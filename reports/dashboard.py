@@ -56,11 +56,16 @@ def dashboard_report(tx: Transaction, made: Moment, parameters: Parameters) -> R
         forecast_table(tx, made, TREND_MONTHS),
     )
     facts = (
-        Fact(Text("対象月", "Month"), period.first),
+        Fact(Text("対象月", "Month"), f"{period.first:%Y-%m}"),
         Fact(Text("この月の集計の末日", "Counted up to"), min(made.day, period.last)),
     )
     return Report(
-        NAME, Text("月次ダッシュボード", "Dashboard of the month"), facts, tables, _CHARTS
+        NAME,
+        Text("月次ダッシュボード", "Dashboard of the month"),
+        facts,
+        tables,
+        _CHARTS,
+        one_page=True,
     )
 
 
@@ -194,12 +199,5 @@ _CHARTS = (
         "months",
         "month",
         ("received", "approved"),
-    ),
-    Chart(
-        ChartKind.BARS,
-        Text("満了見込(媒体)", "Carriers to expire"),
-        "forecast",
-        "month",
-        ("carriers",),
     ),
 )

@@ -75,6 +75,7 @@ def report_html(report: Report, stamp: Stamp, language: Language) -> bytes:
             (fact.name.within(language), fact_text(fact.value, language)) for fact in report.facts
         ],
         as_of=_as_of(stamp, language),
+        one_page=report.one_page,
         drawings=list(drawings(report, language)),
         tables=[_table(table, language) for table in report.tables],
         stamp=stamp,

@@ -128,13 +128,17 @@ class Fact:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole report, as of a moment; ``name`` is the one of the command line."""
+    """A whole report, as of a moment; ``name`` is the one of the command line.
+
+    ``one_page``: printed with its tables in two columns, so that it fits on one page.
+    """
 
     name: str
     title: Text
     facts: tuple[Fact, ...]
     tables: tuple[Table, ...]
     charts: tuple[Chart, ...] = ()
+    one_page: bool = False
 
     def table(self, key: str) -> Table:
         """Return the table with the key."""
