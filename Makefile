@@ -48,7 +48,7 @@ packages-core:
 
 packages-dev:
 	@tools/system-packages openssl gnutls-bin curl nginx default-jdk-headless postgresql fontconfig fonts-noto-cjk \
-		libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 \
+		libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 libreoffice-calc-nogui \
 		gcc python3-dev libpcsclite-dev pcscd vsmartcard-vpcd opensc opensc-pkcs11 yubico-piv-tool
 
 # A Python from 3.11 on that can make virtual environments; Debian's own is installed when there is none.

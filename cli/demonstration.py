@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from ca.ceremonies import Officiants
@@ -12,18 +13,24 @@ from ca.records import Certificate, certificates_of_carrier
 from card_personalization.profiles import HPKI, card_profile
 from card_personalization.records import CardState, cards
 from card_personalization.station import Report
+from cli.compliance import write_compliance
 from cli.config import FILE_NAME, load_site
 from cli.openssl import Verdict, verify_with_openssl
 from cli.output import read_input, say, show_banner, show_record, show_rows
 from cli.personalization import VIRTUAL, Setup, personalize_all, waiting_orders
 from cli.progress import Bars, bars
-from cli.reporting import USUAL, Wish, write_month
+from cli.reporting import USUAL, Wish, present, write_month
 from cli.site import make_site
+from cli.staffing import decide
 from cli.transcripts import write_transcript
 from cli.wiring import Services, now, open_services
+from crl.repository.documents import Draft
+from crl.repository.records import DocumentKind
+from operators.acts import Train
 from operators.statements import Signer
 from pki.errors import Conflict, HpkiError
-from pki.validity import japan_date
+from pki.validity import japan_date, start_of_day
+from policies.controls import AuditKind
 from policies.moves import ApplicationState
 from policies.site import SiteKind
 from ra import records as ra_records
@@ -35,9 +42,21 @@ from ra.intake import ImportReport, Outcome
 from ra.persons.applicants import birth_date_of
 from ra.records import find_application
 from ra.revocation import CallerCheck, Request
+from ra.revocation import Verdict as Reviewed
+from reports.period import Period
 from reports.tables import Language
 
 _MAX_OCTETS = 20 * 1024 * 1024
+_TERMS = Draft(
+    DocumentKind.TERMS,
+    "terms",
+    "1.0",
+    "利用規約（見本）",
+    "Terms of use (sample)",
+    start_of_day(date(2026, 9, 1)),
+    "見本の利用規約です。効力はありません。\nSample terms of use, without effect.\n".encode(),
+)
+"""What the sample applicants agreed to, in force since the first of their applications."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +69,7 @@ class _Staff:
     approver: str = "endo"
     issuing: str = "fujita"
     revoking: str = "ishii"
+    managers: tuple[str, str] = ("sakurai", "tani")
 
 
 def run_demonstration(folder: Path, examples: Path, replace: bool) -> None:
@@ -65,6 +85,7 @@ def run_demonstration(folder: Path, examples: Path, replace: bool) -> None:
     say("鍵生成 key ceremony, then applications, examination, cards, revocations, lists, report")
     with bars() as shown:
         play.ceremony(ceremony, shown)
+    play.preparation()
     report = play.intake(applications)
     say("受付・審査・承認・カード作成 reception to cards: a minute or two")
     with bars() as shown:
@@ -97,6 +118,17 @@ class _Play:
         )
         held = self.services.ceremonies.hold(octets, people, lambda _: shown.advance(task))
         self.files += write_transcript(self.services, held, "ceremony.toml")
+
+    def preparation(self) -> None:
+        """Release the terms of use, and enter the training of everybody."""
+        services = self.services
+        manager, second = (services.signer(one) for one in self.staff.managers)
+        services.documents.add(_TERMS, manager, second)
+        with services.store.read() as tx:
+            names, today = services.directory.register(tx).accounts, services.directory.now(tx).day
+        for name in names:
+            act = Train(operator=name, course="DEMO-1", on=today)
+            decide(services, act, [manager if name == second.operator_id else second])
 
     def intake(self, octets: bytes) -> ImportReport:
         """Import the list and show each rejected row with code, text and hint."""
@@ -191,12 +223,14 @@ class _Play:
             )
         officer = services.signer(self.staff.revoking)
         publish_due(services, self.staff.revoking)
+        present(services)
         services.desk.revoke(
             services.desk.find(lost.ref),
             Request("S02_CARD_LOST", "subscriber", "TELEPHONE", "call-back 03:10", caller),
             officer,
             None,
         )
+        present(services)
         revoked = services.desk.revoke(
             services.desk.find(dead.ref),
             Request("R01_DEATH", "heir", "NOTICE", "死亡届の写し"),
@@ -204,6 +238,9 @@ class _Play:
             services.signer(self.staff.issuing),
         )
         publish_due(services, self.staff.revoking)
+        reviewer = services.signer(self.staff.managers[1])
+        for request in services.desk.requests(unreviewed=True):
+            services.desk.review(request.id, reviewer, Reviewed.CONFIRMED, "通話記録を確認")
         self.revoked = revoked[0]
         affected = services.desk.find(good.ref)
         with services.store.read() as tx:
@@ -212,7 +249,13 @@ class _Play:
     def outputs(self) -> list[Path]:
         """Write the reports and return the files that the demonstration leaves for people."""
         wish = Wish(None, Language.JAPANESE, USUAL, None)
-        paths = write_month(self.services, japan_date(now()).replace(day=1), wish)
+        today = japan_date(now())
+        month = today.replace(day=1)
+        paths = write_month(self.services, month, wish)
+        for _, files in write_compliance(
+            self.services, list(AuditKind), Period(month, today), wish
+        ):
+            paths += files
         public = sorted(self.services.targets[0].folder.glob("[!.]*"))
         return [*self.files, *public, *(one for one in paths if one.suffix == ".html")]
 
@@ -257,6 +300,8 @@ def _purpose(path: Path) -> str:
         return "証明書 CA certificate" if path.suffix == ".cer" else "失効リスト revocation list"
     if path.parent.name == "ceremonies":
         return "鍵生成記録 ceremony transcript"
+    if path.name.startswith("compliance"):
+        return "準拠性監査報告書 compliance report"
     return "月次報告 monthly report"
 
 

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 SEED = 20161001
 GOOD = 150
-TERMS_VERSION = "DEMO-1.0"
+TERMS_VERSION = "1.0"
 DIRECTORS = 12
 OVERSEAS = "99"
 

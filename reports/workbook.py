@@ -162,7 +162,7 @@ class _Book:
         for place, (column, value) in enumerate(zip(columns, row.values, strict=False)):
             number_format = _NUMBER_FORMATS.get(column.kind)
             given = self._format(**look, **({"num_format": number_format} if number_format else {}))
-            if value is None:
+            if value is None or value == "":
                 sheet.write_blank(line, place, None, given)
             elif isinstance(value, datetime):
                 sheet.write_datetime(line, place, jst(value).replace(tzinfo=None), given)
@@ -174,8 +174,8 @@ class _Book:
             else:
                 text = cell_text(value, column.kind, self.language)
                 sheet.write_string(line, place, text, given)
-        if len(columns) > len(row.values):
-            words = mark_text(row, self.language)
+        words = mark_text(row, self.language)
+        if words and len(columns) > len(row.values):
             sheet.write_string(line, len(row.values), words, self._format(**look))
 
     def _chart(self, chart: Chart) -> Any:

@@ -91,14 +91,14 @@ def list_engagements(as_json: options.Json = False) -> None:
             {
                 "engagement": one.id,
                 "kind": str(one.kind),
-                "since": one.period_from.isoformat(),
-                "until": one.period_to.isoformat(),
+                "first_day": one.period_from.isoformat(),
+                "last_day": one.period_to.isoformat(),
                 "auditor": one.auditor,
                 "conclusion": str(one.conclusion) if one.conclusion else None,
             }
             for one in engagements(tx)
         ]
-    names = ("engagement", "kind", "since", "until", "auditor", "conclusion")
+    names = ("engagement", "kind", "first_day", "last_day", "auditor", "conclusion")
     show_rows(rows, names, as_json=as_json)
 
 

@@ -58,10 +58,14 @@ def test_the_demonstration_ends_with_openssls_verdicts(examples: Path, tmp_path:
     ):
         assert f"site/{name}" in done.stdout
         assert (tmp_path / "site" / name).stat().st_size > 300
-    (report,) = (tmp_path / "site" / "reports").glob("*.json")
-    assert str(report.relative_to(tmp_path)) in done.stdout
-    total = json.loads(report.read_text("utf-8"))["total"]
-    assert total["cards"] == 5
+    (report,) = (tmp_path / "site" / "reports").glob("*/prefectures-*.json")
+    assert str(report.relative_to(tmp_path).with_suffix(".html")) in done.stdout
+    (table,) = json.loads(report.read_text("utf-8"))["tables"]
+    assert table["total"]["values"]["cards"] == 5
+    (audit,) = (tmp_path / "site" / "reports").glob("compliance-sign-*.json")
+    tables = {one["key"]: one["rows"] for one in json.loads(audit.read_text("utf-8"))["tables"]}
+    broken = {row["values"]["control"] for row in tables["violations"]}
+    assert broken == {"HC-2.2-01"}, "the terms are older than the site"
     verified = run("--site", "site", "audit", "verify", cwd=tmp_path)
     assert verified.returncode == 0
 

@@ -68,7 +68,8 @@ def test_the_tour_runs(tmp_path: Path, require_tool: Callable[..., str]) -> None
     assert "error audit.trail.broken" in done.stderr, told
     assert "the trail is whole" in done.stderr, told
     (site,) = tmp_path.glob("*/site")
-    assert {path.suffix for path in (site / "reports").iterdir()} == {".html", ".csv", ".json"}
+    made = {path.suffix for path in (site / "reports").rglob("*.*")}
+    assert made == {".html", ".csv", ".json", ".xlsx"}
 
 
 def test_the_tour_is_there() -> None:

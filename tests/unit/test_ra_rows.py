@@ -48,7 +48,7 @@ ROW = {
     "email": "",
     "member_id": "",
     "documents": POST,
-    "terms_version": "DEMO-1.0",
+    "terms_version": "1.0",
 }
 HEADER = ",".join(ROW)
 
@@ -115,7 +115,7 @@ def test_a_sound_row_becomes_typed_values() -> None:
         email="a@example.jp",
         member_id="0012345678",
         documents=(*POST.split(";"), "ORG_DOC", "FORMER_NAME_DOC"),
-        terms_version="DEMO-1.0",
+        terms_version="1.0",
         office=None,
         association=None,
         replaces=None,

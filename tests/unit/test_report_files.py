@@ -278,10 +278,8 @@ def test_workbook_survives_libreoffice(tmp_path: Path) -> None:
     source = tmp_path / "nasty.xlsx"
     source.write_bytes(report_xlsx(report, stamp(report), JA))
     command = [program, f"-env:UserInstallation=file://{tmp_path}/office", "--headless"]
-    command += ["--convert-to", "ods:calc8", "--outdir", str(tmp_path), str(source)]
+    command += ["--convert-to", "xlsx", "--outdir", str(tmp_path / "back"), str(source)]
     subprocess.run(command, check=True, timeout=120, capture_output=True)
-    back = [program, *command[1:3], "--convert-to", "xlsx", "--outdir", str(tmp_path / "back")]
-    subprocess.run([*back, str(tmp_path / "nasty.ods")], check=True, timeout=120)
     ours, theirs = (
         [[cell.value for cell in row] for row in openpyxl.load_workbook(path).worksheets[1]]
         for path in (source, tmp_path / "back" / "nasty.xlsx")
