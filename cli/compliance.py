@@ -84,10 +84,10 @@ def compliance_report(
     results = with_answers(computed, entered)
     made = report(run, kind, results, findings(findings_of(run.tx, engagement.id), seq))
     facts = (
-        Fact(Text("報告書番号", "report no."), engagement.id),
-        Fact(Text("監査人", "auditor"), engagement.auditor),
-        Fact(Text("監査の開始", "opened"), engagement.opened_at),
-        Fact(Text("署名", "signature"), engagement.statement_id or UNSIGNED),
+        Fact(Text("報告書番号", "Report no."), engagement.id),
+        Fact(Text("監査人", "Auditor"), engagement.auditor),
+        Fact(Text("監査の開始", "Opened"), engagement.opened_at),
+        Fact(Text("署名", "Signature"), engagement.statement_id or UNSIGNED),
     )
     return replace(made, facts=(*facts, *made.facts))
 

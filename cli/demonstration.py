@@ -253,7 +253,7 @@ class _Play:
         month = today.replace(day=1)
         paths = write_month(self.services, month, wish)
         for _, files in write_compliance(
-            self.services, list(AuditKind), Period(month, today), wish
+            self.services, [AuditKind.SIGN, AuditKind.AUTH], Period(month, today), wish
         ):
             paths += files
         public = sorted(self.services.targets[0].folder.glob("[!.]*"))

@@ -30,15 +30,15 @@ _DONE = {
 }
 _CODES = ("APP.RECEIVE", "APP.DECIDE", "APP.WITHDRAW", "ISSUE.WITHDRAW")
 _COUNTS = (
-    Column("what", Text("項目", "what"), Kind.WORDS),
-    Column("of", Text("区分", "of"), Kind.TEXT),
-    Column("count", Text("件数", "number"), Kind.NUMBER),
+    Column("what", Text("項目", "What"), Kind.WORDS),
+    Column("of", Text("区分", "Of"), Kind.TEXT),
+    Column("count", Text("件数", "Number"), Kind.NUMBER),
 )
 _HOURS = (
-    Column("what", Text("項目", "what"), Kind.WORDS),
-    Column("of", Text("区分", "of"), Kind.TEXT),
-    Column("median", Text("中央値(時間)", "median, hours"), Kind.HOURS),
-    Column("most", Text("最大(時間)", "most, hours"), Kind.HOURS),
+    Column("what", Text("項目", "What"), Kind.WORDS),
+    Column("of", Text("区分", "Of"), Kind.TEXT),
+    Column("median", Text("中央値(時間)", "Median, hours"), Kind.HOURS),
+    Column("most", Text("最大(時間)", "Most, hours"), Kind.HOURS),
 )
 
 

@@ -6,6 +6,7 @@ signature) is not here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from cryptography.hazmat.primitives import hashes
@@ -26,10 +27,10 @@ _TITLES = {
         "準拠性監査報告書（リモート署名）", "Compliance audit report: remote signing"
     ),
 }
-CONCLUSION = Text("総合判定", "conclusion")
-_CONTROL = Column("control", Text("統制", "control"), Kind.TEXT)
-_REMARK = Column("remark", Text("備考", "remark"), Kind.WORDS)
-_RESULT = Column("result", Text("結果", "result"), Kind.WORDS)
+CONCLUSION = Text("総合判定", "Conclusion")
+_CONTROL = Column("control", Text("統制", "Control"), Kind.TEXT)
+_REMARK = Column("remark", Text("備考", "Remark"), Kind.WORDS)
+_RESULT = Column("result", Text("結果", "Result"), Kind.WORDS)
 
 
 def report(
@@ -39,15 +40,15 @@ def report(
     return Report(
         f"compliance-{kind.value.lower()}",
         _TITLES[kind],
-        _facts(run, conclude(results, findings)),
+        _facts(run, conclude(results, findings), results),
         (
-            _authorities(run, kind),
-            _parameters(run, results),
-            counts(run, kind),
-            hours(run, kind),
             _sections(results),
+            _authorities(run, kind),
             _controls(results),
             _findings(findings),
+            counts(run, kind),
+            hours(run, kind),
+            _parameters(run, results),
             _rows(
                 "violations",
                 Text("附属書: 違反の行", "Annex: rows that break a control"),
@@ -62,14 +63,20 @@ def report(
     )
 
 
-def _facts(run: Run, conclusion: Conclusion) -> tuple[Fact, ...]:
+def _facts(run: Run, conclusion: Conclusion, results: Sequence[ControlResult]) -> tuple[Fact, ...]:
+    found = Counter(one.result for one in results)
+    by_result = Text(
+        "、".join(f"{one.text.ja} {found[one]}" for one in Result),
+        ", ".join(f"{one.text.en} {found[one]}" for one in Result),
+    )
     return (
         Fact(CONCLUSION, conclusion.text),
-        Fact(Text("期間の初日", "first day"), run.first),
-        Fact(Text("期間の末日", "last day"), run.last),
-        Fact(Text("拠点の種類", "kind of site"), run.site.value),
-        Fact(Text("業務", "parts"), " ".join(sorted(run.parts))),
-        Fact(Text("役割表", "role table"), run.directory.table.reference),
+        Fact(Text("統制の結果", "Results of controls"), by_result),
+        Fact(Text("期間の初日", "First day"), run.first),
+        Fact(Text("期間の末日", "Last day"), run.last),
+        Fact(Text("拠点の種類", "Kind of site"), run.site.value),
+        Fact(Text("業務", "Parts"), " ".join(sorted(run.parts))),
+        Fact(Text("役割表", "Role table"), run.directory.table.reference),
     )
 
 
@@ -90,10 +97,10 @@ def _authorities(run: Run, kind: AuditKind) -> Table:
     ]
     columns = (
         Column("ca", Text("認証局", "CA"), Kind.TEXT),
-        Column("subject", Text("主体者名", "subject"), Kind.TEXT),
+        Column("subject", Text("主体者名", "Subject"), Kind.TEXT),
         Column("sha256", Text("SHA-256", "SHA-256"), Kind.TEXT),
-        Column("not_before", Text("有効期間の開始", "valid from"), Kind.MOMENT),
-        Column("not_after", Text("有効期間の終了", "valid to"), Kind.MOMENT),
+        Column("not_before", Text("有効期間の開始", "Valid from"), Kind.MOMENT),
+        Column("not_after", Text("有効期間の終了", "Valid to"), Kind.MOMENT),
     )
     definition = Text("この報告書が対象とする認証局の証明書。", "The CA certificates in scope.")
     return Table("scope", Text("監査範囲", "Scope"), definition, columns, tuple(rows))
@@ -107,11 +114,11 @@ def _parameters(run: Run, results: Iterable[ControlResult]) -> Table:
         shipped = parameter(key)
         rows.append(Row((key, str(run.number(key)), shipped.unit, shipped.firm, shipped.source)))
     columns = (
-        Column("parameter", Text("項目", "parameter"), Kind.TEXT),
-        Column("value", Text("値", "value"), Kind.TEXT),
-        Column("unit", Text("単位", "unit"), Kind.TEXT),
-        Column("firm", Text("確度", "label"), Kind.TEXT),
-        Column("source", Text("出典", "source"), Kind.TEXT),
+        Column("parameter", Text("項目", "Parameter"), Kind.TEXT),
+        Column("value", Text("値", "Value"), Kind.TEXT),
+        Column("unit", Text("単位", "Unit"), Kind.TEXT),
+        Column("firm", Text("確度", "Label"), Kind.TEXT),
+        Column("source", Text("出典", "Source"), Kind.TEXT),
     )
     definition = Text(
         "確度は出荷時の値に付けたもの。", "The label is of the number that ships with the program."
@@ -136,9 +143,9 @@ def _sections(results: Sequence[ControlResult]) -> Table:
         rows.append(Row((section.number, title, len(ids), failed, result.text)))
     columns = (
         Column("section", Text("CP", "CP"), Kind.TEXT),
-        Column("title", Text("章節", "title"), Kind.WORDS),
-        Column("controls", Text("統制数", "controls"), Kind.NUMBER),
-        Column("failed", Text("不適合", "failed"), Kind.NUMBER),
+        Column("title", Text("章節", "Title"), Kind.WORDS),
+        Column("controls", Text("統制数", "Controls"), Kind.NUMBER),
+        Column("failed", Text("不適合", "Failed"), Kind.NUMBER),
         _RESULT,
     )
     definition = Text(
@@ -160,10 +167,10 @@ def _controls(results: Iterable[ControlResult]) -> Table:
         )
     columns = (
         _CONTROL,
-        Column("requirement", Text("要求事項", "requirement"), Kind.WORDS),
-        Column("mode", Text("方法", "mode"), Kind.TEXT),
-        Column("population", Text("対象", "population"), Kind.NUMBER),
-        Column("violations", Text("違反", "violations"), Kind.NUMBER),
+        Column("requirement", Text("要求事項", "Requirement"), Kind.WORDS),
+        Column("mode", Text("方法", "Mode"), Kind.TEXT),
+        Column("population", Text("対象", "Population"), Kind.NUMBER),
+        Column("violations", Text("違反", "Violations"), Kind.NUMBER),
         _RESULT,
         _REMARK,
     )
@@ -187,12 +194,12 @@ def _findings(findings: Iterable[Finding]) -> Table:
         for one in findings
     ]
     columns = (
-        Column("finding", Text("番号", "no."), Kind.TEXT),
+        Column("finding", Text("番号", "No."), Kind.TEXT),
         _CONTROL,
-        Column("class", Text("区分", "class"), Kind.WORDS),
-        Column("fact", Text("事実", "fact"), Kind.WORDS),
-        Column("due", Text("期限", "due"), Kind.DAY),
-        Column("closed", Text("完了", "closed"), Kind.DAY),
+        Column("class", Text("区分", "Class"), Kind.WORDS),
+        Column("fact", Text("事実", "Fact"), Kind.WORDS),
+        Column("due", Text("期限", "Due"), Kind.DAY),
+        Column("closed", Text("完了", "Closed"), Kind.DAY),
     )
     definition = Text("監査人の指摘。", "What the auditor found.")
     return Table("findings", Text("指摘事項", "Findings"), definition, columns, tuple(rows))
@@ -205,8 +212,8 @@ def _rows(
     rows = [Row((one.control.id, it.row, it.fact)) for one, every in found for it in every]
     columns = (
         _CONTROL,
-        Column("row", Text("行", "row"), Kind.TEXT),
-        Column("fact", Text("事実", "fact"), Kind.WORDS),
+        Column("row", Text("行", "Row"), Kind.TEXT),
+        Column("fact", Text("事実", "Fact"), Kind.WORDS),
     )
     definition = Text(
         "行は番号で示し、氏名などの個人情報を載せない。",

@@ -69,4 +69,4 @@ def test_an_audit_is_opened_answered_signed_and_reported(
 
 
 def test_an_audit_is_for_auditors_alone(centre: Terminal) -> None:
-    centre.refused("operators.role", 6, "engagement", "open", *PERIOD, "--operator", "aoki")
+    centre.refused("operators.role.missing", 3, "engagement", "open", *PERIOD, "--operator", "aoki")
