@@ -106,9 +106,9 @@ def _rules(tally: Tally) -> Table:
             ),
             Text(
                 "人は利用者名で比べる。役割表は報告時のもの。"
-                "証跡の連鎖そのものは`hpki trail verify`で確かめる。",
+                "証跡の連鎖そのものは`hpki audit verify`で確かめる。",
                 "People are compared by their accounts; the role table is the one in force when "
-                "the report is made. `hpki trail verify` says whether the trail is whole.",
+                "the report is made. `hpki audit verify` says whether the trail is whole.",
             ),
         ),
     )
