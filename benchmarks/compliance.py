@@ -1,18 +1,23 @@
 """What a compliance audit costs: 300,000 applications with 600,000 certificates.
 
 One sound file of a flow test's centre is copied row by row, each copy under names of its own and of
-the same length. Signatures do not fit the copies: checking them costs the same.
-Goal: at most 180 s and 400 MB in one process. ``compliance.py SHARE`` makes 1/SHARE of the rows.
+the same length, in a whole chain of entries, all of one time. Signatures do not fit the copies:
+checking them costs the same.
+Goal: at most 180 s and 400 MB in each process. ``compliance.py SHARE`` makes 1/SHARE of the rows;
+what an audit of none costs is taken off before the rest is multiplied.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import resource
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +25,8 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from pki.reading.certificate import read_certificate
-from reports.compliance.checks import CHECKS, LEDGERS
-from reports.compliance.engine import audit
+from pki.validity import rfc3339
+from reports.compliance.processes import share
 from store.database import Store
 from tests.flows.auditing import make_sound, run_of
 from tests.flows.conftest import Centre
@@ -80,12 +85,14 @@ def _own_names(table: str, rows: list[dict[str, Any]]) -> Iterator[str]:
 class Copier:
     """Makes the rows of one more file: other names, serial numbers, keys and positions."""
 
-    def __init__(self, rows: Template, names: set[str], last: int) -> None:
+    def __init__(self, rows: Template, names: set[str], last: int, newest: str) -> None:
         self.rows = rows
         self.tokens = {name for name in names if ":" not in name}
         self.tokens |= {str(one["id"]) for found in rows.values() for one in found if "id" in one}
         self.certificates = rows["certificate"]
-        self.last, self.step = last, len(rows["trail_entry"])
+        self.last, self.step, self.hash = last, len(rows["trail_entry"]), newest
+        self.at = max(one["at"] for one in rows["trail_entry"])
+        rows["trail_entry"].sort(key=itemgetter("seq"))
         old = sorted(one["seq"] for one in rows["trail_entry"])
         self.place = {seq: index for index, seq in enumerate(old)}
 
@@ -112,10 +119,14 @@ class Copier:
                 made[one[name]] = _replaced(one[name], octets)
             new = made[one["certificate_der"]]
             words |= dict(zip(_digests(one["certificate_der"]), _digests(new), strict=True))
-        return {
+        copied = {
             table: [self._row(row, words, made, octets) for row in rows]
             for table, rows in self.rows.items()
         }
+        statements = zip(copied["statement"], self.rows["statement"], strict=True)
+        self.bodies = {new["id"]: old["body"] for new, old in statements}
+        self._chain(copied)
+        return copied
 
     def _row(
         self,
@@ -139,9 +150,32 @@ class Copier:
             elif name == "id" and isinstance(value, int):
                 continue
             new[name] = value
-        if "prev_hash" in str(row.get("body", "")):
-            new["hash"] = hashlib.sha256(new["body"].encode()).hexdigest()
         return new
+
+    def _chain(self, made: Template) -> None:
+        """Let entries name their predecessors, and statements the entry before theirs."""
+        signed: dict[int, list[dict[str, Any]]] = {}
+        for one in made.get("statement", ()):
+            signed.setdefault(one["seq"], []).append(one)
+        for entry in made["trail_entry"]:
+            body = entry["body"]
+            for one in signed.get(entry["seq"], ()):
+                old = _sha256(self.bodies[one["id"]])
+                one["body"] = _AFTER.sub(f'"after":"{entry["seq"] - 1}:{self.hash}"', one["body"])
+                body = body.replace(old, _sha256(one["body"]))
+            link = f'"prev_hash":"{self.hash}","seq":{entry["seq"]}'
+            body = _TIME.sub(f'"ts":"{rfc3339(self.at)}"', _LINK.sub(link, body))
+            self.hash = _sha256(body)
+            entry |= {"body": body, "hash": self.hash, "at": self.at}
+
+
+_AFTER = re.compile('"after":"[0-9]+:[0-9a-f]{64}"')
+_LINK = re.compile('"prev_hash":"[0-9a-f]{64}","seq":[0-9]+')
+_TIME = re.compile('"ts":"[^"]+"')
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _replaced(der: bytes, octets: dict[bytes, bytes]) -> bytes:
@@ -162,8 +196,8 @@ def fill(centre: Centre, count: int) -> None:
     with centre.store.engine.begin() as connection:
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         rows, names = template(connection)
-        last = connection.execute(sa.text("SELECT max(seq) FROM trail_entry")).scalar() or 0
-        copier = Copier(rows, names, last)
+        head = connection.execute(sa.text("SELECT seq, hash FROM trail_head")).one()
+        copier = Copier(rows, names, head.seq, head.hash)
         tables = SQLModel.metadata.tables
         for begin in range(0, count, _PAGE):
             page: Template = {name: [] for name in rows}
@@ -183,27 +217,36 @@ def fill(centre: Centre, count: int) -> None:
 
 def main() -> None:
     """Print seconds and memory of one audit."""
-    share = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-    count = APPLICATIONS // share
+    part = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    count = APPLICATIONS // part
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         centre = Centre(Store(f"sqlite:///{folder / 'store.sqlite'}"), folder)
         centre.set_up()
         centre.hold_ceremony()
         make_sound(centre)
+        fixed, _ = measured(centre)
         fill(centre, count)
-        begin, busy = time.perf_counter(), time.process_time()
-        with centre.store.read() as tx:
-            audit(run_of(centre, tx), LEDGERS, CHECKS, _shown)
-        spent, cpu = time.perf_counter() - begin, time.process_time() - busy
+        spent, cpu = measured(centre)
         centre.store.close()
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
+    whole = fixed + (spent - fixed) * part
     print(
         f"\n{count:,} applications, {2 * count:,} certificates: {spent:.1f} s "
-        f"(processor {cpu:.1f} s), {memory >> 20} MB; of all {spent * share:.0f} s, "
-        f"limit {SECONDS:.0f} s: {'within' if spent * share <= SECONDS else 'OVER'}, "
+        f"(processor {cpu:.1f} s; {fixed:.1f} s for none), {memory >> 20} MB in a process; "
+        f"of all {whole:.0f} s, {whole / SECONDS:.1f} of the limit of {SECONDS:.0f} s: "
+        f"{'within' if whole <= SECONDS else 'OVER'}, "
         f"{'within' if memory <= OCTETS else 'OVER'} {OCTETS >> 20} MB"
     )
+
+
+def measured(centre: Centre) -> tuple[float, float]:
+    """Return the seconds of an audit and of all its processes."""
+    begin, busy = time.perf_counter(), os.times()
+    with centre.store.read() as tx:
+        share(run_of(centre, tx), os.cpu_count() or 1, _shown)
+    now = os.times()
+    return time.perf_counter() - begin, sum(now[:4]) - sum(busy[:4])
 
 
 def _shown(ledger: str, done: int, total: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,9 +15,8 @@ from cli.reporting import Wish, present, write_made
 from cli.wiring import Services, now
 from operators.statements import Signer
 from policies.controls import AuditKind
-from reports.compliance.checks import CHECKS, LEDGERS
 from reports.compliance.engagements import Engagements, findings, with_answers
-from reports.compliance.engine import audit
+from reports.compliance.processes import audit_all
 from reports.compliance.records import Engagement, answers_of, engagements, findings_of
 from reports.compliance.report import CONCLUSION, report
 from reports.compliance.results import ControlResult, Result
@@ -56,7 +56,7 @@ def audited(run: Run) -> dict[AuditKind, tuple[ControlResult, ...]]:
         def progress(name: str, done: int, total: int) -> None:
             shown.reach(task(name), done, total)
 
-        return dict(audit(run, LEDGERS, CHECKS, progress))
+        return dict(audit_all(run, os.cpu_count() or 1, progress))
 
 
 def newest_of(tx: Transaction, kind: AuditKind, period: Period) -> Engagement | None:

@@ -7,7 +7,7 @@ that says what to do. Only ``cli/main.py`` prints it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pki.findings import Finding
 
@@ -22,6 +22,10 @@ class HpkiError(Exception):
         self.code = code
         self.text = text
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process gets it whole."""
+        return type(self), (self.code, self.text, self.hint), vars(self)
 
 
 class InvalidInput(HpkiError):  # noqa: N818 - the five kinds are named by what they are

@@ -49,6 +49,10 @@ class Store:
                 "Install hpki-ca[postgres].",
             ) from None
 
+    def __reduce__(self) -> tuple[type[Store], tuple[str]]:
+        """Another process opens the database for itself."""
+        return Store, (self.engine.url.render_as_string(hide_password=False),)
+
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
         """Give one writing transaction, committed at the end and rolled back on any error."""

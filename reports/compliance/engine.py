@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
 
 from pki.errors import HpkiError
@@ -64,17 +65,25 @@ class Ledger(Generic[R]):
 def walk(run: Run, ledger: Ledger[R], progress: Progress | None = None) -> Outcomes:
     """Return what the ledger's checks find, for each report."""
     found = {kind: {one: Outcome() for one in ledger.checks} for kind in AuditKind}
-    judges = [(one, make(run)) for one, make in ledger.checks.items()]
+    judges = {one: make(run) for one, make in ledger.checks.items()}
+
+    @cache
+    def counting(kinds: frozenset[AuditKind]) -> list[tuple[Judge[R], list[Outcome]]]:
+        return [
+            (judge, [found[kind][one] for kind in (found if one in ledger.shared else kinds)])
+            for one, judge in judges.items()
+        ]
+
     total = ledger.count(run) if progress is not None else 0
     for count, row in enumerate(ledger.rows(run), 1):
-        counting = [found[kind] for kind in row.kinds]
-        for control_id, judge in judges:
+        for judge, outcomes in counting(row.kinds):
             facts = _facts(judge, row)
             if facts is None:
                 continue
-            shared = control_id in ledger.shared
-            for outcomes in found.values() if shared else counting:
-                outcomes[control_id].judge(row.name, facts)
+            for outcome in outcomes:
+                outcome.population += 1
+                if facts:
+                    outcome.blame(row.name, facts)
         if progress is not None and count % _STEP == 0:
             progress(ledger.name, count, total)
     if progress is not None:
@@ -90,31 +99,50 @@ def _facts(judge: Judge[R], row: R) -> Sequence[Text] | None:
         return (Text(f"記録を読み取れない: {why}", f"cannot be read: {why}"),)
 
 
+Part = Ledger[Any] | Mapping[str, Check]
+
+
+@dataclass
+class Found:
+    """What one part of the audit found; ``broken``: why a check could not end."""
+
+    outcomes: Outcomes
+    broken: Mapping[str, Text] = field(default_factory=dict)
+
+
+def find(run: Run, part: Part, progress: Progress | None = None) -> Found:
+    """Walk a ledger, or run every check of a mapping."""
+    if isinstance(part, Ledger):
+        return Found(walk(run, part, progress))
+    outcomes: dict[str, Outcome] = {}
+    broken: dict[str, Text] = {}
+    for control_id, check in part.items():
+        try:
+            outcomes[control_id] = check(run)
+        except HpkiError as error:
+            broken[control_id] = Text(f"確認を中断: {error}", f"the check broke off: {error}")
+    return Found(dict.fromkeys(AuditKind, outcomes), broken)
+
+
 def audit(
-    run: Run,
-    ledgers: Iterable[Ledger[Any]],
-    checks: Iterable[Mapping[str, Check]],
-    progress: Progress | None = None,
+    run: Run, parts: Iterable[Part], progress: Progress | None = None
 ) -> Mapping[AuditKind, tuple[ControlResult, ...]]:
     """Return the result of every control, for each report, in the order of the list."""
-    found: dict[AuditKind, dict[str, Outcome]] = {kind: defaultdict(Outcome) for kind in AuditKind}
+    return results(run, (find(run, part, progress) for part in parts))
+
+
+def results(run: Run, found: Iterable[Found]) -> Mapping[AuditKind, tuple[ControlResult, ...]]:
+    """Return the results of what the parts of an audit found, in their order."""
+    every: dict[AuditKind, dict[str, Outcome]] = {kind: defaultdict(Outcome) for kind in AuditKind}
     broken: dict[str, Text] = {}
-    for ledger in ledgers:
-        for kind, outcomes in walk(run, ledger, progress).items():
+    for one in found:
+        broken |= one.broken
+        for kind, outcomes in one.outcomes.items():
             for control_id, outcome in outcomes.items():
-                found[kind][control_id].add(outcome)
-    for mapping in checks:
-        for control_id, check in mapping.items():
-            try:
-                outcome = check(run)
-            except HpkiError as error:
-                broken[control_id] = Text(f"確認を中断: {error}", f"the check broke off: {error}")
-                continue
-            for kind in AuditKind:
-                found[kind][control_id].add(outcome)
+                every[kind][control_id].add(outcome)
     return {
         kind: tuple(
-            _result(run, one, found[kind].get(one.id), broken.get(one.id))
+            _result(run, one, every[kind].get(one.id), broken.get(one.id))
             for one in controls().control
             if kind in one.kinds
         )

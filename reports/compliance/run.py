@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 
 import sqlalchemy as sa
 from sqlmodel import SQLModel, col
@@ -76,6 +76,7 @@ class Run:
         return self.parameters.value(key)
 
 
+@cache
 def kinds_of(purpose: str | None) -> frozenset[AuditKind]:
     """Return the reports that a key of the purpose belongs to; a root's, or an unknown, to both."""
     found = _KINDS.get(purpose or "")

@@ -17,9 +17,10 @@ from pki.names import distinguished_name
 from policies.controls import AuditKind
 from reports.compliance import cards, documents
 from reports.compliance.authorities import LEDGER as AUTHORITIES
-from reports.compliance.checks import CERTIFICATES, CHECKS, LEDGERS
-from reports.compliance.engine import audit
+from reports.compliance.checks import CERTIFICATES, PARTS
+from reports.compliance.engine import Ledger, audit
 from reports.compliance.list_checks import LISTS, SERIES
+from reports.compliance.processes import share
 from reports.compliance.report import report
 from reports.compliance.results import Result
 from reports.compliance.revocations import LEDGER as REVOCATIONS
@@ -316,7 +317,7 @@ def test_the_report_tells_results_and_names_nobody(mould: Centre, tmp_path: Path
     forge(centre, renamed)
     with centre.store.read() as tx:
         run = run_of(centre, tx)
-        found = audit(run, LEDGERS, CHECKS)
+        found = audit(run, PARTS)
         sign, auth = (report(run, kind, found[kind]) for kind in (AuditKind.SIGN, AuditKind.AUTH))
     centre.store.close()
     assert (sign.name, auth.name) == ("compliance-sign", "compliance-auth")
@@ -330,6 +331,22 @@ def test_the_report_tells_results_and_names_nobody(mould: Centre, tmp_path: Path
     issued = Text("証明書発行", "certificates issued")
     assert (issued, "CARD", 2) in [row.values for row in sign.table("numbers").rows]
     assert not any(name in repr(one) for name in ("HANAKO", "TAKAHASHI") for one in (sign, auth))
+
+
+def test_more_processes_find_the_same(mould: Centre, tmp_path: Path) -> None:
+    """Whoever finds it, what is found and its order are the same, and all of it is shown."""
+    centre = copy_of(mould, tmp_path)
+    shown: dict[str, bool] = {}
+    forge(centre, renamed)
+    change(centre, "UPDATE trail_entry SET body = '{}' WHERE code = 'APP.DECIDE'")
+    with centre.store.read() as tx:
+        run = run_of(centre, tx)
+        alone = audit(run, PARTS)
+        several = share(run, 2, lambda name, done, total: shown.update({name: done == total}))
+    centre.store.close()
+    assert several == alone
+    assert {one.name for one in PARTS if isinstance(one, Ledger)} == shown.keys()
+    assert all(shown.values())
 
 
 def test_every_check_has_a_fault() -> None:

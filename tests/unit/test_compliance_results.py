@@ -48,7 +48,7 @@ def result(control_id: str, *, sound: int = 0, broken: int = 0, part: Part = Par
         {control_id: lambda _: lambda one: (FAULT,) * (one.name == "broken")},
     )
     run = cast(Run, Site(frozenset({part})))
-    found = audit(run, [ledger], [])[AuditKind.SIGN]
+    found = audit(run, [ledger])[AuditKind.SIGN]
     return next(one.result for one in found if one.control.id == control_id)
 
 
@@ -66,7 +66,7 @@ def test_a_result_needs_cases() -> None:
 
 
 def test_a_control_without_check_says_what_is_missing() -> None:
-    for one in audit(cast(Run, Site()), [], [])[AuditKind.AUTH]:
+    for one in audit(cast(Run, Site()), [])[AuditKind.AUTH]:
         assert one.result in (Result.UNCHECKED, Result.NOT_APPLICABLE)
         assert one.remarks, one.control.id
         assert one.control.mode != "M" or coverage(one.control.id).missing in one.remarks
