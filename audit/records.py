@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic_core import from_json
 from sqlalchemy.engine import Row
 from sqlmodel import Field, SQLModel, col, select
 
@@ -64,8 +64,8 @@ class TrailEntry(SQLModel, table=True):
 def content_of(body: str, entered: str) -> dict[str, Any] | None:
     """Return what an entry's body says, as ``TrailEntry.content``; ``entered``: its hash."""
     try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
+        said = from_json(body, allow_inf_nan=False)
+    except (ValueError, TypeError):
         return None
     sound = isinstance(said, dict) and isinstance(said.get("detail"), dict)
     return said if sound and digest(body.encode()) == entered else None

@@ -17,13 +17,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, col
 
+from audit.records import TrailEntry
 from pki.reading.certificate import read_certificate
 from pki.validity import rfc3339
 from reports.compliance.processes import share
@@ -85,13 +87,15 @@ def _own_names(table: str, rows: list[dict[str, Any]]) -> Iterator[str]:
 class Copier:
     """Makes the rows of one more file: other names, serial numbers, keys and positions."""
 
-    def __init__(self, rows: Template, names: set[str], last: int, newest: str) -> None:
+    def __init__(
+        self, rows: Template, names: set[str], last: int, newest: str, at: datetime
+    ) -> None:
         self.rows = rows
         self.tokens = {name for name in names if ":" not in name}
         self.tokens |= {str(one["id"]) for found in rows.values() for one in found if "id" in one}
         self.certificates = rows["certificate"]
         self.last, self.step, self.hash = last, len(rows["trail_entry"]), newest
-        self.at = max(one["at"] for one in rows["trail_entry"])
+        self.at = at
         rows["trail_entry"].sort(key=itemgetter("seq"))
         old = sorted(one["seq"] for one in rows["trail_entry"])
         self.place = {seq: index for index, seq in enumerate(old)}
@@ -197,7 +201,8 @@ def fill(centre: Centre, count: int) -> None:
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         rows, names = template(connection)
         head = connection.execute(sa.text("SELECT seq, hash FROM trail_head")).one()
-        copier = Copier(rows, names, head.seq, head.hash)
+        at = connection.execute(sa.select(sa.func.max(col(TrailEntry.at)))).scalar_one()
+        copier = Copier(rows, names, head.seq, head.hash, at)
         tables = SQLModel.metadata.tables
         for begin in range(0, count, _PAGE):
             page: Template = {name: [] for name in rows}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic_core import from_json
 
 from pki.findings import Severity
 from store.database import Transaction
@@ -41,8 +41,8 @@ def stream(tx: Transaction, query: sa.Select[Any]) -> Iterable[Any]:
 def read_body(text: object) -> dict[str, Any] | None:
     """Return the content of an entry, None for what is none."""
     try:
-        body = json.loads(str(text))
+        body = from_json(str(text), allow_inf_nan=False)
         readable = isinstance(body["detail"], dict) and isinstance(body["object_id"], str)
         return body if readable and isinstance(body["code"], str) and "outcome" in body else None
-    except (ValueError, RecursionError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None

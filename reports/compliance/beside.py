@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic_core import from_json
 from sqlmodel import col
 
 from audit.records import TrailEntry
@@ -186,8 +186,8 @@ def _steps(run: Run, refs: Sequence[str]) -> Mapping[str, list[Step]]:
 def _detail(text: str | None) -> Mapping[str, Any]:
     """Return the detail of an entry's body, {} for what is none: that is judged of the trail."""
     try:
-        detail = json.loads(text or "{}").get("detail")
-    except (ValueError, RecursionError, AttributeError):
+        detail = from_json(text or "{}", allow_inf_nan=False).get("detail")
+    except (ValueError, AttributeError):
         return {}
     return detail if isinstance(detail, dict) else {}
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +25,7 @@ from ra.records import Check as Examined
 from reports.compliance.engine import Check
 from reports.compliance.results import Outcome
 from reports.compliance.run import Run
+from reports.differences import PAGE
 from reports.tables import Text
 
 _DAMAGED = Text("本文が壊れている", "its content is damaged")
@@ -36,17 +39,25 @@ def _entries(run: Run, code: str) -> Iterator[tuple[TrailEntry, Mapping[str, Any
         entry.outcome == "OK",
         entry.seq.between(run.positions.start, run.positions.stop - 1),
     )
-    for one in run.tx.execute(query.order_by(entry.seq)).scalars():
+    found = run.tx.execute(query.order_by(entry.seq), execution_options={"yield_per": PAGE})
+    for one in found.scalars():
         said = one.content()
         yield one, None if said is None else said["detail"]
 
 
-def _by_two(run: Run, entry: TrailEntry, kind: StatementType) -> list[Text]:
+def _signers(run: Run, entries: Iterable[TrailEntry], kind: StatementType) -> dict[int, set[str]]:
+    """Return who signed a statement of the kind at each of the entries."""
     statement = sa.inspect(Statement).columns
-    query = sa.select(statement.operator_id).where(
-        statement.seq == entry.seq, statement.type == kind.value
+    query = sa.select(statement.seq, statement.operator_id).where(
+        statement.seq.in_([one.seq for one in entries]), statement.type == kind.value
     )
-    signed = set(run.tx.execute(query).scalars())
+    signed = defaultdict[int, set[str]](set)
+    for seq, operator in run.tx.execute(query):
+        signed[seq].add(operator)
+    return signed
+
+
+def _by_two(entry: TrailEntry, signed: Collection[str]) -> list[Text]:
     if len(signed) < 2 or signed != {entry.actor, entry.co_actor}:
         return [Text("二人の署名がない", "two people did not sign it")]
     return []
@@ -63,7 +74,7 @@ def destroyed(run: Run) -> Outcome:
     )
     for entry, _ in _entries(run, "CARD.DESTROY"):
         chips.add(entry.object_id)
-        facts = _by_two(run, entry, StatementType.CARD_DESTRUCTION)
+        facts = _by_two(entry, _signers(run, [entry], StatementType.CARD_DESTRUCTION)[entry.seq])
         revoked = sa.func.coalesce(col(Revocation.seq), entry.seq) >= entry.seq
         living = query.where(
             col(Carrier.chip_serial) == entry.object_id,
@@ -107,36 +118,46 @@ def returned(run: Run) -> Outcome:
 def disclosed(run: Run) -> Outcome:
     """Judge the PINs told again: two people, and a request that was examined before."""
     outcome = Outcome()
-    for entry, detail in _entries(run, "PIN.DISCLOSE_APPROVE"):
-        if detail is not None and detail.get("reason") == DisclosureReason.FIRST_LETTER.value:
-            continue
-        facts = _by_two(run, entry, StatementType.PIN_DISCLOSURE)
-        if detail is None:
-            facts.append(_DAMAGED)
-        elif not _asked(run, entry, str(detail.get("order"))):
-            facts.append(
-                Text("本人確認済みの開示申請がない", "no request of a person identified before")
-            )
-        outcome.judge(f"entry {entry.seq}", facts)
+    entries = _entries(run, "PIN.DISCLOSE_APPROVE")
+    while page := list(islice(entries, PAGE)):
+        signed = _signers(run, [entry for entry, _ in page], StatementType.PIN_DISCLOSURE)
+        asked = _asked(run, {_order(detail) for _, detail in page})
+        for entry, detail in page:
+            if detail is not None and detail.get("reason") == DisclosureReason.FIRST_LETTER.value:
+                continue
+            facts = _by_two(entry, signed[entry.seq])
+            day = japan_date(entry.at)
+            if detail is None:
+                facts.append(_DAMAGED)
+            elif not any(on <= day and at <= entry.at for on, at in asked[_order(detail)]):
+                facts.append(
+                    Text("本人確認済みの開示申請がない", "no request of a person identified before")
+                )
+            outcome.judge(f"entry {entry.seq}", facts)
     return outcome
 
 
-def _asked(run: Run, entry: TrailEntry, order_id: str) -> bool:
-    """Whether the holder's request was received and its identity check OK before the entry."""
+def _order(detail: Mapping[str, Any] | None) -> str:
+    return str((detail or {}).get("order"))
+
+
+def _asked(run: Run, orders: Collection[str]) -> dict[str, list[tuple[date, datetime]]]:
+    """Return when requests of each order's holder came, and when their identity was found OK."""
     query = (
-        sa.select(col(Application.ref))
-        .join(Order, col(Order.application_ref) == col(Application.replaces))
+        sa.select(col(Order.id), col(Application.received_on), col(Examined.at))
+        .join(Application, col(Order.application_ref) == col(Application.replaces))
         .join(Examined, col(Examined.application_ref) == col(Application.ref))
         .where(
-            col(Order.id) == order_id,
+            col(Order.id).in_(orders),
             col(Application.type) == "PIN_DISCLOSE",
-            col(Application.received_on) <= japan_date(entry.at),
             col(Examined.kind) == "IDENTITY",
             col(Examined.result) == CheckResult.OK,
-            col(Examined.at) <= entry.at,
         )
     )
-    return run.tx.execute(query.limit(1)).first() is not None
+    found = defaultdict[str, list[tuple[date, datetime]]](list)
+    for order, on, at in run.tx.execute(query):
+        found[order].append((on, at))
+    return found
 
 
 def copies(run: Run) -> Outcome:

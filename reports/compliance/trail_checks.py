@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import islice, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -47,8 +46,7 @@ _DAMAGED = Text("本文が壊れている", "its content is damaged")
 _DIFFERENCES, _VERDICT = "compliance.differences", "compliance.verdict"
 
 
-@dataclass(frozen=True)
-class EntryRow:
+class EntryRow(NamedTuple):
     """One entry of the period with what its body says, None where it is damaged."""
 
     seq: int
