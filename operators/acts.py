@@ -11,6 +11,7 @@ import hmac
 import json
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -266,6 +267,7 @@ def p256_key(spki_hex: str) -> ec.EllipticCurvePublicKey:
     return key
 
 
+@lru_cache(maxsize=256)
 def signing_key(spki_hex: str) -> IssuerPublicKey:
     """Return the key that verifies statements, of a SubjectPublicKeyInfo in DER.
 

@@ -26,7 +26,7 @@ _READ = sorted({one.code for one in moves().move} | {"APP.RECEIVE"})
 """Codes of entries whose content is read; of the others who and when is enough."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Step:
     """One entry about an application; ``move`` is where it brought it from and to.
 
@@ -158,7 +158,8 @@ def _by(
     query = more(sa.select(col(key).label("of"), *names))
     ordered = sorted(values)
     for at in range(0, len(ordered), _PAGE):
-        for one in run.tx.execute(query.where(col(key).in_(ordered[at : at + _PAGE]))):
+        page = query.where(col(key).in_(ordered[at : at + _PAGE]))
+        for one in run.tx.connection().execute(page).all():
             found[one[0]].append(one)
     return found
 
@@ -178,7 +179,7 @@ def _steps(run: Run, refs: Sequence[str]) -> Mapping[str, list[Step]]:
         .order_by(entry.seq)
     )
     found: defaultdict[str, list[Step]] = defaultdict(list)
-    for ref, seq, at, code, actor, co_actor, text in run.tx.execute(query):
+    for ref, seq, at, code, actor, co_actor, text in run.tx.connection().execute(query).all():
         found[ref].append(Step(seq, at, code, actor, co_actor, _detail(text)))
     return found
 

@@ -59,7 +59,7 @@ class Beside:
 
     entries: Mapping[int, Entry]
     keygens: Mapping[str, Sequence[Mapping[str, Any]]]
-    statements: Mapping[str, Statement]
+    statements: Mapping[str, Any]
     holders: Mapping[str, str]
 
 
@@ -202,7 +202,7 @@ def _page(run: Run, after: int) -> list[Mapping[str, Any]]:
     """Return a page of rows; one that holds no values of its columns comes with its name alone."""
     query = _QUERY.where(col(Certificate.id) > after).limit(_PAGE)
     try:
-        return [dict(one._mapping) for one in run.tx.execute(query)]
+        return [dict(one._mapping) for one in run.tx.connection().execute(query).all()]
     except (ValueError, TypeError):
         ids = sa.select(_ROW.id).where(_ROW.id > after).order_by(_ROW.id).limit(_PAGE)
         return [_single(run, one) for one in run.tx.execute(ids).scalars()]
@@ -250,14 +250,14 @@ def _beside(run: Run, page: Sequence[CertificateRow]) -> Beside:
         found = entry.content["detail"].get("statements") if entry.content is not None else None
         statements |= set(map(str, found)) if isinstance(found, list) else set()
     made = _all(run, [Statement], col(Statement.id), statements, col(Statement.type).in_(_SIGNED))
-    signed = {one.seq for (one,) in made} - {one.seq for one in entries}
+    signed = {one.seq for one in made} - {one.seq for one in entries}
     entries += _entries(run, col(TrailEntry.seq), signed)
     columns = [HolderSubject.subject_sha256, HolderSubject.holder_id]
     holders = _all(run, columns, col(HolderSubject.subject_sha256), subjects)
     return Beside(
         {one.seq: one for one in entries},
         keygens,
-        {one.id: one for (one,) in made},
+        {one.id: one for one in made},
         {subject: holder for subject, holder in holders},
     )
 
@@ -282,7 +282,7 @@ def _all(run: Run, what: list[Any], column: Any, values: Iterable[Any], *more: A
     rows: list[Any] = []
     for at in range(0, len(found), _PAGE):
         query = sa.select(*what).where(column.in_(found[at : at + _PAGE]), *more)
-        rows += run.tx.execute(query).all()
+        rows += run.tx.connection().execute(query).all()
     return rows
 
 

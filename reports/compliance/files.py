@@ -204,7 +204,7 @@ def rows(run: Run) -> Iterator[File]:
     One that no entry tells of is yielded, too: nobody knows since when it is there.
     """
     after = ""
-    while page := run.tx.execute(_QUERY.where(col(Application.ref) > after)).all():
+    while page := run.tx.connection().execute(_QUERY.where(col(Application.ref) > after)).all():
         after = page[-1].ref
         beside = standing(run, page)
         for one in page:

@@ -5,6 +5,7 @@ Each reads on a snapshot of its own; what it tells is bounded by the moment, as 
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import ExitStack
@@ -59,14 +60,16 @@ def share(
                     said = shown.get()
                     if progress is not None:
                         progress(*said)
-        finally:
+        except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return results(run, (one.result() for one in made))
 
 
 def _begin(asked: Mapping[str, Any], shown: Queue[tuple[str, int, int]]) -> None:
     shown.cancel_join_thread()
     tx = _open.enter_context(asked["directory"].trail.store.read())
+    gc.freeze()  # what was imported is never garbage, and looked through no more
     _mine.update(run=Run(tx=tx, **asked), shown=shown)
 
 

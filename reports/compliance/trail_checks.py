@@ -85,7 +85,7 @@ def rows(run: Run) -> Iterator[EntryRow]:
         .order_by(entry.seq)
         .limit(_PAGE)
     )
-    while page := run.tx.execute(query.where(entry.seq > after)).all():
+    while page := run.tx.connection().execute(query.where(entry.seq > after)).all():
         after = page[-1].seq
         for seq, at, code, actor, co_actor, body, hashed in page:
             yield EntryRow(seq, at, code, actor, co_actor, _content(body, hashed))
