@@ -119,7 +119,7 @@ def find(run: Run, part: Part, progress: Progress | None = None) -> Found:
     for control_id, check in part.items():
         try:
             outcomes[control_id] = check(run)
-        except HpkiError as error:
+        except _DAMAGED as error:
             broken[control_id] = Text(f"確認を中断: {error}", f"the check broke off: {error}")
     return Found(dict.fromkeys(AuditKind, outcomes), broken)
 
