@@ -240,7 +240,8 @@ def main() -> None:
         f"\n{count:,} applications, {2 * count:,} certificates: {spent:.1f} s "
         f"(processor {cpu:.1f} s), for none {fixed:.1f} s (processor {idle:.1f} s), "
         f"{memory >> 20} MB in a process; "
-        f"of all {whole:.0f} s (processor {idle + (cpu - idle) * part:.0f} s), {whole / SECONDS:.1f} of the limit of {SECONDS:.0f} s: "
+        f"of all {whole:.0f} s (processor {idle + (cpu - idle) * part:.0f} s), "
+        f"{whole / SECONDS:.1f} of the limit of {SECONDS:.0f} s: "
         f"{'within' if whole <= SECONDS else 'OVER'}, "
         f"{'within' if memory <= OCTETS else 'OVER'} {OCTETS >> 20} MB"
     )
