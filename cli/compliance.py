@@ -115,16 +115,21 @@ def write_compliance(
 
     A signed engagement's is as of its own moment, whatever ``wish`` says.
     """
-    written = []
     usual = wish.as_of or present(services)
-    for kind in kinds:
+    with services.store.read() as tx:
+        found = {kind: newest_of(tx, kind, period) for kind in kinds}
+    moments = {kind: one and one.as_of or usual for kind, one in found.items()}
+    written = []
+    for at in dict.fromkeys(moments.values()):
         with services.store.read() as tx:
-            engagement = newest_of(tx, kind, period)
-            signed_at = engagement.as_of if engagement is not None else None
-            at = moment(tx, signed_at or usual, now())
-            run = run_of(services, tx, at, period)
-            made = compliance_report(services, run, kind, audited(run)[kind], engagement)
-        written.append((made, write_made(services, made, at, wish)))
+            run = run_of(services, tx, moment(tx, at, now()), period)
+            computed = audited(run)
+            reports = [
+                compliance_report(services, run, kind, computed[kind], found[kind])
+                for kind in kinds
+                if moments[kind] == at
+            ]
+        written += [(one, write_made(services, one, run.moment, wish)) for one in reports]
     return written
 
 

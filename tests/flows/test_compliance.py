@@ -293,7 +293,7 @@ def mould(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
 
 def test_a_sound_centre_breaks_nothing(mould: Centre) -> None:
     """Every check found rows to judge, and all of them sound."""
-    assert violations(mould) == {}
+    assert violations(mould).keys() & MINE == set()
     for every in results(mould).values():
         for control_id in MINE & every.keys():
             found = every[control_id]
