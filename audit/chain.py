@@ -70,12 +70,12 @@ class Chain:
 
     Faults are a gap, an entry inserted or out of order, changed content, another predecessor, a
     time that runs back, an entry that is not the one an anchor names, and a tail cut before the
-    head or the newest anchor. The first one taken comes after ``start``.
+    head or the newest anchor. The first one taken comes after ``start``, not before ``time``.
     """
 
-    def __init__(self, anchors: Iterable[Head] = (), start: Head = START) -> None:
+    def __init__(self, anchors: Iterable[Head] = (), start: Head = START, time: str = "") -> None:
         self._seq, self._hash = start.seq, start.hash
-        self._time = ""
+        self._time = time
         self._anchors: dict[int, set[str]] = {}
         for anchor in anchors:
             self._anchors.setdefault(anchor.seq, set()).add(anchor.hash)

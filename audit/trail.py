@@ -6,11 +6,11 @@ Entries name changed fields and hold salted digests, never values, secrets or ke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from audit import records
 from audit.canonical import canonical_json, digest
@@ -22,8 +22,8 @@ from audit.chain import (
     Head,
     broken,
 )
-from audit.records import Criteria, TrailEntry
-from pki.errors import Conflict, InvalidInput, NotFound, Unavailable
+from audit.records import Criteria, TrailEntry, content_of
+from pki.errors import Conflict, InvalidInput, NotFound, Refused, Unavailable
 from pki.validity import Clock, rfc3339, whole_seconds
 from policies.site import SiteKind
 from store.database import Store, Transaction
@@ -53,6 +53,20 @@ class Event:
     co_actor: str = ""
     outcome: str = "OK"
     detail: Mapping[str, object] = field(default_factory=dict)
+
+
+class Judged(NamedTuple):
+    """An entry as its columns name it, with the first fault that ``Trail.verify`` would find in it.
+
+    ``content`` is what its body says, None where that is not what was entered.
+    """
+
+    seq: int
+    code: str
+    actor: str
+    co_actor: str
+    content: Mapping[str, Any] | None
+    fault: Refused | None
 
 
 @dataclass(frozen=True)
@@ -183,6 +197,22 @@ class Trail:
                 _verify_content(chain, content)
         chain.finish(last)
 
+    def judged(self, tx: Transaction, after: int, upto: int) -> Iterator[Judged]:
+        """Yield the entries above ``after`` and not above ``upto``, each judged on its own.
+
+        The first one must follow the entry at ``after``, which is believed.
+        """
+        chain = _chain_after(tx, after)
+        while after < upto and (page := records.contents(tx, after, min(upto - after, _PAGE))):
+            for content in page:
+                one = _judged(chain, content)
+                after = one.seq
+                if after > upto:
+                    return
+                yield one
+                if one.fault is not None:
+                    chain = _chain_after(tx, after)
+
     def entry(self, tx: Transaction, seq: int) -> TrailEntry | None:
         """Return the entry at a position."""
         return records.entry(tx, seq)
@@ -229,17 +259,34 @@ def _entry_time(event: Event, now: datetime, newest: datetime | None) -> datetim
     return newest
 
 
-def _verify_content(chain: Chain, content: Any) -> None:
+def _chain_after(tx: Transaction, seq: int) -> Chain:
+    for content in records.contents(tx, seq - 1, 1):
+        if content[0] == seq:
+            return Chain(start=Head(seq, content[2]), time=_rfc3339(content[3]))
+    return Chain(start=Head(seq, START.hash))
+
+
+def _judged(chain: Chain, content: Any) -> Judged:
+    seq, body, entered, _, code, _, actor, co_actor, *_ = content
+    try:
+        return Judged(seq, code, actor, co_actor, _verify_content(chain, content), None)
+    except Refused as fault:
+        return Judged(seq, code, actor, co_actor, content_of(body, entered), fault)
+
+
+def _verify_content(chain: Chain, content: Any) -> Mapping[str, Any]:
     text = content[1]
     if not isinstance(text, str):
         raise chain.broken("its content was changed")
     body = chain.take(content[0], text.encode(), content[2])
-    if not _is_time(content[3], body["ts"]) or content[4:] != _REPEATED(body):
+    if _rfc3339(content[3]) != body["ts"] or content[4:] != _REPEATED(body):
         raise broken(content[0], "its columns differ from its content")
+    return body
 
 
-def _is_time(at: object, ts: str) -> bool:
-    """Whether a time column holds the moment: as SQLite's text or as PostgreSQL's value."""
+def _rfc3339(at: object) -> str:
+    """Return a time column's moment, SQLite's text or PostgreSQL's value; empty for no second."""
     if isinstance(at, datetime):
-        return at.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z" == ts
-    return at == f"{ts[:10]} {ts[11:19]}.000000"
+        return at.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    second, _, rest = str(at).partition(".")
+    return second.replace(" ", "T", 1) + "Z" if rest == "000000" else ""

@@ -8,12 +8,13 @@ both as SEQ:HASH of a trail entry.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic_core import from_json
 
 from audit.canonical import canonical_json, digest
 from audit.chain import Head
@@ -131,12 +132,17 @@ class SignedStatement:
         """Return the SHA-256 of the body, by which the trail names the statement."""
         return digest(self.body)
 
+    @cached_property
+    def _content(self) -> object:
+        try:
+            return from_json(self.body, allow_inf_nan=False)
+        except ValueError:
+            return None
+
     def field(self, name: str) -> str:
         """Return a string field of the body; raises ``InvalidInput`` where there is none."""
-        try:
-            value = json.loads(self.body)[name]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            value = None
+        content = self._content
+        value = content.get(name) if isinstance(content, dict) else None
         if not isinstance(value, str):
             raise InvalidInput("operators.statement.shape", f"the statement has no {name}")
         return value

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from pydantic_core import from_json
 from sqlmodel import col
 
 from audit.records import TrailEntry, content_of
-from ca.dossier import Dossier, parse_dossier
+from ca.dossier import Dossier, read_dossier
 from ca.records import Carrier, Certificate, CertificateState, HolderSubject, Order, issuers
 from operators.records import Statement
 from pki.errors import HpkiError, InvalidInput
@@ -54,13 +54,17 @@ class Beside:
     """What stands beside a page of certificates, fetched at once.
 
     ``entries`` by position; ``keygens``: what CARD.KEYGEN said of a card; ``statements`` by id;
-    ``holders`` by SHA-256 of the subject.
+    ``holders`` by SHA-256 of the subject; by their columns, the first row ever with a key, and the
+    first with an issuer and serial number; ``partners``: of a carrier, the first of the period.
     """
 
     entries: Mapping[int, Entry]
     keygens: Mapping[str, Sequence[Mapping[str, Any]]]
     statements: Mapping[str, Any]
     holders: Mapping[str, str]
+    keys: Mapping[str, int]
+    serials: Mapping[tuple[str, str], int]
+    partners: Mapping[str, CertificateRow]
 
 
 @dataclass
@@ -96,6 +100,12 @@ class CertificateRow:
     def is_of_holder(self) -> bool:
         """Whether it is a holder's, issued in the period."""
         return self.in_period and self.is_issued and not self.is_authority
+
+    @property
+    def partner(self) -> CertificateRow | None:
+        """The certificate on the same carrier that was made before it in the period."""
+        found = self.beside and self.beside.partners.get(self.data["carrier_id"])
+        return found if found and found.data["id"] < self.data["id"] else None
 
     @cached_property
     def is_authority(self) -> bool:
@@ -154,7 +164,7 @@ class CertificateRow:
 @lru_cache(maxsize=64)
 def _dossier(text: str) -> Dossier:
     """Return the file of an order, whose certificates follow each other."""
-    return parse_dossier(text.encode())
+    return read_dossier(text.encode())
 
 
 _PLAIN = {"usage", "state"}
@@ -183,28 +193,34 @@ def count(run: Run) -> int:
     return run.tx.execute(sa.select(sa.func.count(col(Certificate.id)))).scalar() or 0
 
 
-def rows(run: Run) -> Iterator[CertificateRow]:
+def cut(run: Run, count: int) -> list[Callable[[Run], Iterable[CertificateRow]]]:
+    """Return at most so many spans of the rows."""
+    return [partial(rows, after=after, upto=upto) for after, upto in run.cut(_ROW.id, count)]
+
+
+def rows(run: Run, after: int | None = None, upto: int | None = None) -> Iterator[CertificateRow]:
     """Yield every certificate up to the moment, those before the period too, in their order."""
     known = signers(run)
     authorities = frozenset(one.subject_der for one in issuers(run.tx))
-    after = 0
-    while page := _page(run, after):
+    within = [_ROW.id <= upto] if upto is not None else []
+    after = after or 0
+    while page := _page(run, _ROW.id > after, *within):
         after = page[-1]["id"]
         made = [_row(run, one, known, authorities) for one in page]
-        upto = [one for one in made if one.data["reserved_seq"] <= run.moment.head.seq]
-        beside = _beside(run, [one for one in upto if one.in_period])
-        for one in upto:
+        entered = [one for one in made if one.data["reserved_seq"] <= run.moment.head.seq]
+        beside = _beside(run, [one for one in entered if one.in_period], known, authorities)
+        for one in entered:
             one.beside = beside
             yield one
 
 
-def _page(run: Run, after: int) -> list[Mapping[str, Any]]:
+def _page(run: Run, *wanted: sa.ColumnElement[bool]) -> list[Mapping[str, Any]]:
     """Return a page of rows; one that holds no values of its columns comes with its name alone."""
-    query = _QUERY.where(col(Certificate.id) > after).limit(_PAGE)
+    query = _QUERY.where(*wanted).limit(_PAGE)
     try:
         return [dict(one._mapping) for one in run.tx.connection().execute(query).all()]
     except (ValueError, TypeError):
-        ids = sa.select(_ROW.id).where(_ROW.id > after).order_by(_ROW.id).limit(_PAGE)
+        ids = sa.select(_ROW.id).where(*wanted).order_by(_ROW.id).limit(_PAGE)
         return [_single(run, one) for one in run.tx.execute(ids).scalars()]
 
 
@@ -231,13 +247,19 @@ def _row(
     return CertificateRow(data, known.get(data["issuer_id"]), profile, in_period, authorities)
 
 
-def _beside(run: Run, page: Sequence[CertificateRow]) -> Beside:
+def _beside(
+    run: Run,
+    page: Sequence[CertificateRow],
+    known: Mapping[str, Signer],
+    authorities: frozenset[bytes],
+) -> Beside:
     data = [one.data for one in page]
     positions = {one[name] for one in data for name in ("reserved_seq", "issued_seq")} - {None}
-    subjects, statements = set(), set()
+    subjects, statements, spkis = set(), set(), set()
     for one in page:
         with suppress(*DAMAGED):
             subjects.add(one.subject_sha256)
+            spkis.add(one.spki_sha256)
         statements |= set(one.statement_ids)
     entries = _entries(run, col(TrailEntry.seq), positions)
     cards = {one["chip_serial"] for one in data} - {None}
@@ -259,7 +281,40 @@ def _beside(run: Run, page: Sequence[CertificateRow]) -> Beside:
         keygens,
         {one.id: one for one in made},
         {subject: holder for subject, holder in holders},
+        _first_keys(run, spkis),
+        _first_serials(run, data),
+        _partners(run, page, known, authorities),
     )
+
+
+def _first_keys(run: Run, spkis: Iterable[str]) -> Mapping[str, int]:
+    found = _all(run, [_ROW.spki_sha256, _ROW.id], _ROW.spki_sha256, spkis)
+    return {spki: row_id for spki, row_id in sorted(found, reverse=True)}
+
+
+def _first_serials(run: Run, page: Sequence[Mapping[str, Any]]) -> Mapping[tuple[str, str], int]:
+    columns = [_ROW.issuer_id, _ROW.serial, _ROW.id]
+    issuer = _ROW.issuer_id.in_({one["issuer_id"] for one in page})
+    found = _all(run, columns, _ROW.serial, {one["serial"] for one in page}, issuer)
+    return {(name, serial): row_id for name, serial, row_id in sorted(found, reverse=True)}
+
+
+def _partners(
+    run: Run,
+    page: Sequence[CertificateRow],
+    known: Mapping[str, Signer],
+    authorities: frozenset[bytes],
+) -> Mapping[str, CertificateRow]:
+    """Return the first certificate issued in the period on each carrier of the page."""
+    carriers = {one.data["carrier_id"] for one in page} - {None}
+    before = page[0].data["id"] if page else 0
+    ids = [one.id for one in _all(run, [_ROW.id], _ROW.carrier_id, carriers, _ROW.id < before)]
+    earlier = [_row(run, _single(run, one), known, authorities) for one in sorted(ids)]
+    found: dict[str, CertificateRow] = {}
+    for one in (*earlier, *page):
+        if one.in_period and one.is_issued and one.data["carrier_id"] is not None:
+            found.setdefault(one.data["carrier_id"], one)
+    return found
 
 
 _ENTRY = [
@@ -288,8 +343,8 @@ def _all(run: Run, what: list[Any], column: Any, values: Iterable[Any], *more: A
 
 def _ids(text: str | None) -> list[str]:
     try:
-        found = json.loads(text or "[]")
-    except (ValueError, RecursionError):
+        found = from_json(text or "[]")
+    except ValueError:
         return []
     return [str(one) for one in found] if isinstance(found, list) else []
 

@@ -27,13 +27,13 @@ CERTIFICATES = Ledger(
     certificates.count,
     {**contents.CHECKS, **issuing.CHECKS, **keys.CHECKS},
     shared=frozenset({"HC-7.1-05"}),
+    cut=certificates.cut,
 )
 PARTS: tuple[Part, ...] = (
     CERTIFICATES,
     trail_checks.COMPARED,
     FILES,
     trail_checks.ENTRIES,
-    trail_checks.CHAINED,
     card_acts.CHECKS,
     cards.CHECKS,
     list_checks.LISTS,

@@ -96,26 +96,21 @@ def hc_roles(octets: bytes) -> tuple[str, ...]:
     return decode_hc_roles(octets)
 
 
-def _serials(run: Run) -> Judge[CertificateRow]:
-    """HC-7.1-03: of every certificate ever, by its DER."""
-    seen: set[bytes] = set()
-
-    def judge(one: CertificateRow) -> Sequence[Text] | None:
-        try:
-            serial = serial_hex(one.read.serial)
-            key = hashlib.sha256(one.read.issuer.der + serial.encode()).digest()[:16]
-        except DAMAGED:
-            return (_UNREADABLE,) if one.in_period else None
-        twice = key in seen
-        seen.add(key)
-        if not one.in_period:
-            return None
-        facts = [Text("同じ番号の証明書がある", "has the serial number of another")] * twice
-        if serial != one.data["serial"]:
-            facts.append(Text(f"証明書の番号は{serial}", f"has the serial number {serial} inside"))
-        return facts
-
-    return judge
+def _serial(one: CertificateRow) -> Sequence[Text] | None:
+    """HC-7.1-03: among all certificates ever, whose columns must be what is encoded."""
+    try:
+        serial = serial_hex(one.read.serial)
+    except DAMAGED:
+        return (_UNREADABLE,) if one.in_period else None
+    facts = []
+    if serial != one.data["serial"]:
+        facts.append(Text(f"証明書の番号は{serial}", f"has the serial number {serial} inside"))
+    if not one.in_period:
+        return facts or None
+    name = one.data["issuer_id"], one.data["serial"]
+    if one.beside is None or one.beside.serials[name] != one.data["id"]:
+        facts.append(Text("同じ番号の証明書がある", "has the serial number of another"))
+    return facts
 
 
 _UNREADABLE = Text("証明書を読み取れない", "cannot be read")
@@ -148,27 +143,16 @@ def _list_pointer(run: Run) -> Judge[CertificateRow]:
 NO_CA = Text("発行した認証局がない", "is of a CA that is not here")
 
 
-def _pairs(run: Run) -> Judge[CertificateRow]:
+def _pair(one: CertificateRow) -> Sequence[Text] | None:
     """HC-7.1-05: the certificate with its partner on the same carrier, judged at the second."""
-    first: dict[str, CertificateRow] = {}
-
-    def judge(one: CertificateRow) -> Sequence[Text] | None:
-        carrier = one.data["carrier_id"]
-        if not one.in_period or not one.is_issued or carrier is None:
-            return None
-        other = first.pop(carrier, None)
-        if other is None:
-            while len(first) >= _MOST_FORMS:
-                first.pop(next(iter(first)))
-            first[carrier] = one
-            return None
-        return [
-            Text(f"対の証明書と{ja}が異なる", f"has another {en} than its pair")
-            for (ja, en), mine, its in zip(_AGREEING, _said(one), _said(other), strict=True)
-            if mine != its
-        ]
-
-    return judge
+    other = one.partner if one.in_period and one.is_issued else None
+    if other is None:
+        return None
+    return [
+        Text(f"対の証明書と{ja}が異なる", f"has another {en} than its pair")
+        for (ja, en), mine, its in zip(_AGREEING, _said(one), _said(other), strict=True)
+        if mine != its
+    ]
 
 
 _AGREEING = (
@@ -272,9 +256,9 @@ CHECKS = {
     "HC-1.4-01": of_holders(_key_usage),
     "HC-7.1-01": of_holders(_version_and_roles),
     "HC-7.1-02": _role_names,
-    "HC-7.1-03": _serials,
+    "HC-7.1-03": lambda _: _serial,
     "HC-7.1-04": _list_pointer,
-    "HC-7.1-05": _pairs,
+    "HC-7.1-05": lambda _: _pair,
     "HC-7.1-06": _whole,
 }
 """The checks of this module."""

@@ -24,7 +24,7 @@ from ra.persons.applicants import spellings
 from reports.compliance.beside import Step
 from reports.compliance.engine import Judge, Ledger
 from reports.compliance.examinations import CHECKS as EXAMINATIONS
-from reports.compliance.files import File, count, of_approved, rows
+from reports.compliance.files import File, count, cut, of_approved, rows
 from reports.compliance.people import with_register
 from reports.compliance.run import Run
 from reports.tables import Text
@@ -367,4 +367,5 @@ FILES: Ledger[File] = Ledger(
         "HC-5.5.2-01": _erased,
         "HC-9.4-02": _viewed,
     },
+    cut=cut,
 )

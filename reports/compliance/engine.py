@@ -1,15 +1,15 @@
 """Runs the checks: rows of each kind are walked once, and every check judges them on the way.
 
 A check stands in a mapping from the control's id. Those of rows stand in a ``Ledger``: what makes
-their judge for a run, which may remember rows. The others stand in ``CHECKS`` of their module.
+their judge for a run. The others stand in ``CHECKS`` of their module.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from pki.errors import HpkiError
@@ -23,9 +23,13 @@ Check = Callable[[Run], Outcome]
 Progress = Callable[[str, int, int], None]
 """Called with the ledger's name, the rows judged and all there are."""
 
+Advance = Callable[[int], None]
+"""Called with the rows judged since the last call."""
+
 Outcomes = Mapping[AuditKind, Mapping[str, Outcome]]
 
 _STEP = 1000
+_MOST_FORMS = 10_000
 _DAMAGED = (HpkiError, ValueError, LookupError, TypeError, AttributeError)
 
 
@@ -46,24 +50,34 @@ Judge = Callable[[R], Sequence[Text] | None]
 """Gives the facts that break the control, none for a sound row; None: not of the population."""
 
 
+Rows = Callable[[Run], Iterable[R]]
+
+
 @dataclass(frozen=True)
 class Ledger(Generic[R]):
-    """Rows of one kind, in the order they were entered; ``count`` says how many, for progress.
+    """Rows of one kind, in the order of their keys; ``count`` says how many, for progress.
 
     ``checks``: control id to what makes its judge; those ``shared`` count in every report. A judge
     that meets a row it cannot read may raise ``HpkiError`` or what Python raises for wrong values:
-    the row is blamed for it.
+    the row is blamed for it. ``cut`` gives at most so many spans that are all the rows together,
+    for judges that remember no rows; a ledger without it is walked at once. Rows for which
+    ``likeness`` gives the same value, unless that is None, are judged alike: of sound ones the
+    first is judged, the others are counted.
     """
 
     name: str
-    rows: Callable[[Run], Iterable[R]]
+    rows: Rows[R]
     count: Callable[[Run], int]
     checks: Mapping[str, Callable[[Run], Judge[R]]]
     shared: frozenset[str] = frozenset()
+    cut: Callable[[Run, int], Sequence[Rows[R]]] | None = None
+    likeness: Callable[[R], Hashable] = lambda _: None
 
 
-def walk(run: Run, ledger: Ledger[R], progress: Progress | None = None) -> Outcomes:
-    """Return what the ledger's checks find, for each report."""
+def walk(
+    run: Run, ledger: Ledger[R], rows: Rows[R] | None = None, advance: Advance | None = None
+) -> Outcomes:
+    """Return what the ledger's checks find, for each report, in all rows or those of a span."""
     found = {kind: {one: Outcome() for one in ledger.checks} for kind in AuditKind}
     judges = {one: make(run) for one, make in ledger.checks.items()}
 
@@ -74,21 +88,42 @@ def walk(run: Run, ledger: Ledger[R], progress: Progress | None = None) -> Outco
             for one, judge in judges.items()
         ]
 
-    total = ledger.count(run) if progress is not None else 0
-    for count, row in enumerate(ledger.rows(run), 1):
-        for judge, outcomes in counting(row.kinds):
-            facts = _facts(judge, row)
-            if facts is None:
-                continue
-            for outcome in outcomes:
-                outcome.population += 1
-                if facts:
-                    outcome.blame(row.name, facts)
-        if progress is not None and count % _STEP == 0:
-            progress(ledger.name, count, total)
-    if progress is not None:
-        progress(ledger.name, total, total)
+    count, sound = 0, dict[Hashable, list[Outcome]]()
+    likeness, alike = ledger.likeness, Counter[Hashable]()
+    for count, row in enumerate((rows or ledger.rows)(run), 1):
+        form = likeness(row)
+        if form is not None and form in sound:
+            alike[form] += 1
+        else:
+            counted, is_sound = _judge(row, counting(row.kinds))
+            if form is not None and is_sound and len(sound) < _MOST_FORMS:
+                sound[form] = counted
+        if advance is not None and count % _STEP == 0:
+            advance(_STEP)
+    for form, times in alike.items():
+        for outcome in sound[form]:
+            outcome.population += times
+    if advance is not None:
+        advance(count % _STEP)
     return found
+
+
+def _judge(row: R, judges: Sequence[tuple[Judge[R], list[Outcome]]]) -> tuple[list[Outcome], bool]:
+    """Return the outcomes of whose population the row is, and whether it breaks none of them."""
+    counted: list[Outcome] = []
+    is_sound = True
+    for judge, outcomes in judges:
+        facts = _facts(judge, row)
+        if facts is None:
+            continue
+        counted += outcomes
+        for outcome in outcomes:
+            outcome.population += 1
+        if facts:
+            is_sound = False
+            for outcome in outcomes:
+                outcome.blame(row.name, facts)
+    return counted, is_sound
 
 
 def _facts(judge: Judge[R], row: R) -> Sequence[Text] | None:
@@ -110,10 +145,12 @@ class Found:
     broken: Mapping[str, Text] = field(default_factory=dict)
 
 
-def find(run: Run, part: Part, progress: Progress | None = None) -> Found:
-    """Walk a ledger, or run every check of a mapping."""
+def find(
+    run: Run, part: Part, rows: Rows[Any] | None = None, advance: Advance | None = None
+) -> Found:
+    """Walk a ledger, or a span of it, or run every check of a mapping."""
     if isinstance(part, Ledger):
-        return Found(walk(run, part, progress))
+        return Found(walk(run, part, rows, advance))
     outcomes: dict[str, Outcome] = {}
     broken: dict[str, Text] = {}
     for control_id, check in part.items():
@@ -128,7 +165,31 @@ def audit(
     run: Run, parts: Iterable[Part], progress: Progress | None = None
 ) -> Mapping[AuditKind, tuple[ControlResult, ...]]:
     """Return the result of every control, for each report, in the order of the list."""
-    return results(run, (find(run, part, progress) for part in parts))
+    shown = Shown(run, progress)
+    return results(run, (find(run, part, None, shown.advance(part)) for part in parts))
+
+
+class Shown:
+    """Adds up what was judged of each ledger, for the progress; no ledger is shown without it."""
+
+    def __init__(self, run: Run, progress: Progress | None) -> None:
+        self._run = run
+        self._progress = progress
+        self._done: dict[str, tuple[int, int]] = {}
+
+    def advance(self, part: Part) -> Advance | None:
+        """Return what shows more rows of the part."""
+        if self._progress is None or not isinstance(part, Ledger):
+            return None
+        self._done.setdefault(part.name, (0, part.count(self._run)))
+        return partial(self.add, part.name)
+
+    def add(self, name: str, rows: int) -> None:
+        """Show more rows of the ledger."""
+        done, total = self._done[name]
+        self._done[name] = done + rows, total
+        if self._progress is not None:
+            self._progress(name, done + rows, total)
 
 
 def results(run: Run, found: Iterable[Found]) -> Mapping[AuditKind, tuple[ControlResult, ...]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic_core import from_json
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -120,7 +120,7 @@ class File:
     @cached_property
     def signed(self) -> Mapping[str, Any]:
         """What was signed at the examination, {} for nothing; raises ``ValueError``."""
-        found: Mapping[str, Any] = json.loads(self.data["dossier"] or "{}")
+        found: Mapping[str, Any] = from_json(self.data["dossier"] or "{}")
         return found
 
     def wanted(self, kind: str) -> CheckRule | None:
@@ -198,13 +198,20 @@ def count(run: Run) -> int:
     return run.tx.execute(sa.select(sa.func.count(col(Application.ref)))).scalar() or 0
 
 
-def rows(run: Run) -> Iterator[File]:
+def cut(run: Run, count: int) -> list[Callable[[Run], Iterable[File]]]:
+    """Return at most so many spans of the rows."""
+    bounds = run.cut(col(Application.ref), count)
+    return [partial(rows, after=after, upto=upto) for after, upto in bounds]
+
+
+def rows(run: Run, after: str | None = None, upto: str | None = None) -> Iterator[File]:
     """Yield every application up to the moment, by reference, those before the period too.
 
     One that no entry tells of is yielded, too: nobody knows since when it is there.
     """
-    after = ""
-    while page := run.tx.connection().execute(_QUERY.where(col(Application.ref) > after)).all():
+    ref, after = col(Application.ref), after or ""
+    query = _QUERY.where(ref <= upto) if upto is not None else _QUERY
+    while page := run.tx.connection().execute(query.where(ref > after)).all():
         after = page[-1].ref
         beside = standing(run, page)
         for one in page:

@@ -26,32 +26,28 @@ _SIGNATURES = frozenset(
 )
 
 
-def _one_key(run: Run) -> Judge[CertificateRow]:
+def _one_key(one: CertificateRow) -> Sequence[Text] | None:
     """HC-4.6-01: holders' keys, among all certificates ever; a CA's may be in several of its own.
 
-    A certificate only reserved holds its key, too.
+    A certificate only reserved holds its key, too. Those before the period are known by their
+    columns, which must be right.
     """
-    seen: set[bytes] = set()
-
-    def judge(one: CertificateRow) -> Sequence[Text] | None:
-        try:
-            key = bytes.fromhex(one.spki_sha256)[:16]
-        except DAMAGED:
-            return (
-                (Text("鍵を読み取れない", "has a key that cannot be read"),)
-                if one.in_period
-                else None
-            )
-        twice = key in seen
-        seen.add(key)
-        if not one.in_period or one.is_authority:
-            return None
-        return (Text("他の証明書と同じ鍵", "has the key of another certificate"),) * twice
-
-    return judge
+    try:
+        key = one.spki_sha256
+    except DAMAGED:
+        return (_UNREADABLE,) if one.in_period else None
+    if not one.in_period:
+        return None if key == one.data["spki_sha256"] else (_OTHER_KEY,)
+    if one.is_authority:
+        return None
+    first = one.beside.keys.get(key) if one.beside is not None else None
+    if first in (None, one.data["id"]):
+        return ()
+    return (Text("他の証明書と同じ鍵", "has the key of another certificate"),)
 
 
 _UNREADABLE = Text("鍵を読み取れない", "has a key that cannot be read")
+_OTHER_KEY = Text("列の鍵が証明書の鍵と異なる", "holds another key than its row says")
 
 
 def _not_longer_than_ca(one: CertificateRow) -> Sequence[Text]:
@@ -159,7 +155,7 @@ def _ca_years(run: Run) -> Judge[CertificateRow]:
 
 
 CHECKS = {
-    "HC-4.6-01": _one_key,
+    "HC-4.6-01": lambda _: _one_key,
     "HC-5.6-01": of_holders(_not_longer_than_ca),
     "HC-5.6-02": _key_in_use,
     "HC-6.1-02": _strength,

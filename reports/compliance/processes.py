@@ -1,4 +1,4 @@
-"""An audit by several processes, each of which takes whole parts of it, one after another.
+"""An audit by several processes, each of which takes parts of it, or spans, one after another.
 
 Each reads on a snapshot of its own; what it tells is bounded by the moment, as between two runs.
 """
@@ -10,18 +10,21 @@ from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import fields
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.queues import Queue
 from typing import Any
 
 from policies.controls import AuditKind
 from reports.compliance.checks import PARTS
-from reports.compliance.engine import Found, Progress, audit, find, results
+from reports.compliance.engine import Found, Ledger, Progress, Rows, Shown, audit, find, results
 from reports.compliance.results import ControlResult
 from reports.compliance.run import Run
 
 _FEW = 100_000
 """Entries of the trail up to which starting processes costs more than it saves."""
+_SPANS = 8
+"""Spans of a ledger for each process: with few, some would wait at the end."""
 _SHOWN = 0.2
 """Seconds between looks at the progress."""
 
@@ -47,31 +50,50 @@ def share(
     """
     asked = {one.name: getattr(run, one.name) for one in fields(run) if one.name != "tx"}
     context = get_context("spawn")
-    shown: Queue[tuple[str, int, int]] = context.Queue()
-    with ProcessPoolExecutor(processes, context, _begin, (asked, shown)) as pool:
-        made = [pool.submit(_find, place) for place in range(len(PARTS))]
+    queue: Queue[tuple[str, int]] = context.Queue()
+    shown = Shown(run, progress)
+    for part in PARTS:
+        shown.advance(part)
+    with ProcessPoolExecutor(processes, context, _begin, (asked, queue)) as pool:
+        made = [pool.submit(_find, *piece) for piece in _pieces(run, processes)]
         waiting = set(made)
         try:
             while waiting:
                 done, waiting = wait(waiting, _SHOWN, FIRST_COMPLETED)
                 for one in done:
                     one.result()
-                while not shown.empty():
-                    said = shown.get()
-                    if progress is not None:
-                        progress(*said)
+                while not queue.empty():
+                    name, rows = queue.get()
+                    shown.add(name, rows)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return results(run, (one.result() for one in made))
 
 
-def _begin(asked: Mapping[str, Any], shown: Queue[tuple[str, int, int]]) -> None:
-    shown.cancel_join_thread()
+def _pieces(run: Run, processes: int) -> list[tuple[int, Rows[Any] | None]]:
+    """Return the parts by their place, each as a whole or by its spans."""
+    pieces: list[tuple[int, Rows[Any] | None]] = []
+    for place, part in enumerate(PARTS):
+        if isinstance(part, Ledger) and part.cut is not None:
+            pieces += [(place, rows) for rows in part.cut(run, processes * _SPANS)]
+        else:
+            pieces.append((place, None))
+    return pieces
+
+
+def _begin(asked: Mapping[str, Any], queue: Queue[tuple[str, int]]) -> None:
+    queue.cancel_join_thread()
     tx = _open.enter_context(asked["directory"].trail.store.read())
     gc.freeze()  # what was imported is never garbage, and looked through no more
-    _mine.update(run=Run(tx=tx, **asked), shown=shown)
+    _mine.update(run=Run(tx=tx, **asked), queue=queue)
 
 
-def _find(place: int) -> Found:
-    return find(_mine["run"], PARTS[place], lambda *said: _mine["shown"].put(said))
+def _find(place: int, rows: Rows[Any] | None) -> Found:
+    part = PARTS[place]
+    advance = partial(_advance, part.name) if isinstance(part, Ledger) else None
+    return find(_mine["run"], part, rows, advance)
+
+
+def _advance(name: str, rows: int) -> None:
+    _mine["queue"].put((name, rows))

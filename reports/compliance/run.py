@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property
+from itertools import pairwise
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import SQLModel, col
@@ -74,6 +76,17 @@ class Run:
     def number(self, key: str) -> Number:
         """Return the parameter in force."""
         return self.parameters.value(key)
+
+    def cut(self, key: Any, count: int) -> list[tuple[Any, Any]]:
+        """Return bounds of about so many spans of equally many rows of a table, by its key.
+
+        A span's rows lie above the first and not above the second; None stands at the ends.
+        """
+        there = self.tx.execute(sa.select(sa.func.count(key))).scalar() or 0
+        step = max(-(-there // count), 1)
+        query = sa.select(key).order_by(key).limit(1)
+        ends = [self.tx.execute(query.offset(at - 1)).scalar() for at in range(step, there, step)]
+        return list(pairwise([None, *ends, None]))
 
 
 @cache

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from policies.controls import AuditKind
 from reports.compliance import cards, documents
 from reports.compliance.authorities import LEDGER as AUTHORITIES
 from reports.compliance.checks import CERTIFICATES, PARTS
-from reports.compliance.engine import Ledger, audit
+from reports.compliance.engine import Ledger, audit, walk
 from reports.compliance.list_checks import LISTS, SERIES
 from reports.compliance.processes import share
 from reports.compliance.report import report
@@ -347,6 +347,26 @@ def test_more_processes_find_the_same(mould: Centre, tmp_path: Path) -> None:
     assert several == alone
     assert {one.name for one in PARTS if isinstance(one, Ledger)} == shown.keys()
     assert all(shown.values())
+
+
+def test_what_lies_before_the_period_cannot_hide_a_key_or_a_number(
+    mould: Centre, tmp_path: Path
+) -> None:
+    """New certificates are compared with the columns of old ones, so these must be right."""
+    centre = copy_of(mould, tmp_path)
+    with centre.store.read() as tx:
+        later = replace(run_of(centre, tx), first=date(2026, 12, 1), last=date(2026, 12, 31))
+        assert not any(one.count for one in walk(later, CERTIFICATES)[AuditKind.SIGN].values())
+    change(
+        centre,
+        f"UPDATE certificate SET spki_sha256 = '{'0' * 64}', serial = '{'0' * 40}' "
+        f"WHERE {SIGN_CERTIFICATE}",
+    )
+    with centre.store.read() as tx:
+        later = replace(run_of(centre, tx), first=date(2026, 12, 1), last=date(2026, 12, 31))
+        found = walk(later, CERTIFICATES)[AuditKind.SIGN]
+    centre.store.close()
+    assert {one for one, outcome in found.items() if outcome.count} == {"HC-4.6-01", "HC-7.1-03"}
 
 
 def test_every_check_has_a_fault() -> None:

@@ -71,7 +71,6 @@ CHECKS = [
     *my_numbers.CHECKS.items(),
     *revocation_requests.CHECKS.items(),
     *trail_checks.COMPARED.items(),
-    *trail_checks.CHAINED.items(),
     *trail_checks.CHECKS.items(),
 ]
 LEDGERS: tuple[Ledger[Any], ...] = (FILES, REQUESTS, ENTRIES)
@@ -577,7 +576,7 @@ FAULTS = (
     ),
     sql(
         "HC-5.4.4-03",
-        "trail",
+        "entry",
         entry("body = body || ' '", "STOCK.IN"),
         also=["HC-5.4.4-01", "HC-5.4.1-03", "HC-5.2-04"],
     ),

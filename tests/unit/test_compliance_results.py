@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import cast
@@ -13,7 +13,7 @@ from policies.controls import AuditKind, controls
 from policies.exchange import Part
 from reports.compliance.conclusion import Conclusion, Finding, FindingClass, conclude
 from reports.compliance.coverage import coverage
-from reports.compliance.engine import Ledger, audit
+from reports.compliance.engine import Ledger, audit, walk
 from reports.compliance.results import MOST_NAMED, ControlResult, Outcome, Result
 from reports.compliance.run import Run
 from reports.tables import Text
@@ -63,6 +63,27 @@ def test_a_result_needs_cases() -> None:
     assert result(confirmed, sound=2) is Result.UNCHECKED
     assert result(confirmed, broken=1) is Result.FAILS
     assert result("HC-5.1-02") is Result.NO_CASE
+
+
+def test_sound_rows_that_are_alike_are_judged_once_and_all_counted() -> None:
+    """What stands for others is a sound row; each broken one is named."""
+    asked: list[str] = []
+
+    def judge(one: Row) -> Sequence[Text] | None:
+        asked.append(one.name)
+        return None if one.name == "other" else (FAULT,) * (one.name == "broken")
+
+    ledger = Ledger(
+        "rows",
+        lambda _: (Row(name) for name in ("sound", "broken", "other") * 3),
+        lambda _: 9,
+        {"HC-1.2-01": lambda _: judge},
+        likeness=lambda one: one.name,
+    )
+    shown: list[int] = []
+    found = walk(cast(Run, Site()), ledger, None, shown.append)[AuditKind.SIGN]["HC-1.2-01"]
+    assert (found.population, found.count, sum(shown)) == (6, 3, 9)
+    assert sorted(asked) == ["broken", "broken", "broken", "other", "sound"]
 
 
 def test_a_control_without_check_says_what_is_missing() -> None:
