@@ -83,6 +83,13 @@ class _Ledger:
 
 def check_rows(tx: Transaction, archive: Archive) -> Iterator[Difference]:
     """Yield every difference between rows, the archive's lists and the trail."""
+    yield from check_ledgers(tx)
+    yield from check_lists(tx, archive)
+    yield from check_applications(tx)
+
+
+def check_ledgers(tx: Transaction) -> Iterator[Difference]:
+    """Yield every difference of certificates, revocations, orders and statements to the trail."""
     ledgers = {
         "CERT.POP_OK": _Ledger("reservation", _reservations(tx)),
         "CERT.ISSUE": _Ledger("certificate", _certificates(tx)),
@@ -90,14 +97,11 @@ def check_rows(tx: Transaction, archive: Archive) -> Iterator[Difference]:
         "ISSUE.ORDER": _Ledger("order", _orders(tx)),
     }
     signed = _Ledger("statement", _statements(tx))
-    issued: dict[str, Mapping[str, Any]] = {}
-    published: set[str] = set()
     withdrawn: set[str] = set()
-    told = _col(TrailEntry.code).in_([*ledgers, "ISSUE.WITHDRAW", "CRL.ISSUE", "CRL.PUBLISH"])
     body_text = _col(TrailEntry.body)
-    signs = body_text.contains('"signed":') | body_text.not_like(_ENTRY)
-    query = sa.select(_col(TrailEntry.seq), body_text).where(told | signs)
-    for seq, text in stream(tx, query):
+    told = _col(TrailEntry.code).in_([*ledgers, "ISSUE.WITHDRAW"])
+    told |= body_text.contains('"signed":') | body_text.not_like(_ENTRY)
+    for seq, text in stream(tx, sa.select(_col(TrailEntry.seq), body_text).where(told)):
         body = read_body(text)
         if body is None:
             yield Difference("trail.entry", Severity.ERROR, seq, "the entry cannot be read")
@@ -112,14 +116,8 @@ def check_rows(tx: Transaction, archive: Archive) -> Iterator[Difference]:
         elif code == "CERT.ISSUE" and body["detail"].get("order") in withdrawn:
             what = f"{body['detail']['order']} was withdrawn, and {body['object_id']} issued on it"
             yield difference("order", "withdrawn", seq, what)
-        if code == "CRL.ISSUE":
-            issued[body["object_id"]] = {**body["detail"], "seq": seq}
-        elif code == "CRL.PUBLISH":
-            published.add(body["object_id"])
     for ledger in (*ledgers.values(), signed):
         yield from ledger.finish()
-    yield from _check_lists(tx, archive, issued, published)
-    yield from check_applications(tx)
 
 
 _ENTRY = '{"actor_id":"%Z"}'
@@ -252,12 +250,18 @@ def _statements(tx: Transaction) -> Iterator[_Fact]:
         yield _Fact(seq, None, {"signed": named})
 
 
-def _check_lists(
-    tx: Transaction,
-    archive: Archive,
-    issued: dict[str, Mapping[str, Any]],
-    published: set[str],
-) -> Iterator[Difference]:
+def check_lists(tx: Transaction, archive: Archive) -> Iterator[Difference]:
+    """Yield every difference between the site's lists and the trail."""
+    issued: dict[str, Mapping[str, Any]] = {}
+    published: set[str] = set()
+    told = _col(TrailEntry.code).in_(["CRL.ISSUE", "CRL.PUBLISH"])
+    entries = sa.select(_col(TrailEntry.seq), _col(TrailEntry.body)).where(told)
+    for seq, text in stream(tx, entries):
+        body = read_body(text)
+        if body is not None and body["code"] == "CRL.ISSUE":
+            issued[body["object_id"]] = {**body["detail"], "seq": seq}
+        elif body is not None and body["code"] == "CRL.PUBLISH":
+            published.add(body["object_id"])
     query = select(RevocationList).where(RevocationList.state != ListState.NUMBERED)
     for row in tx.exec(query):
         name = f"{row.issuer_id}:{row.number}"

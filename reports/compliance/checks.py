@@ -31,9 +31,10 @@ CERTIFICATES = Ledger(
 )
 PARTS: tuple[Part, ...] = (
     CERTIFICATES,
-    trail_checks.COMPARED,
     FILES,
     trail_checks.ENTRIES,
+    trail_checks.COMPARED_ROWS,
+    trail_checks.COMPARED_FILES,
     card_acts.CHECKS,
     cards.CHECKS,
     list_checks.LISTS,
@@ -47,4 +48,4 @@ PARTS: tuple[Part, ...] = (
     revocation_requests.CHECKS,
     trail_checks.CHECKS,
 )
-"""The longest come first, so that no process is left with one at the end."""
+"""In the order in which a control's violations are told."""

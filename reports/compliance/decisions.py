@@ -82,11 +82,14 @@ def _own_file(run: Run, register: Register) -> Judge[File]:
             continue
         known.setdefault(plain(identity.full_name), []).append((name, identity))
     known.pop("", None)
+    born = {one.birth_date for found in known.values() for _, one in found}
 
     def judge(file: File) -> Sequence[Text] | None:
         if file.is_erased or not any(one.seq in run.positions for one in file.steps):
             return None
         data = file.data
+        if data["birth_date"] is not None and born.isdisjoint((None, data["birth_date"])):
+            return ()
         names = spellings(
             *(data[name] for name in ("kanji_name", "kana_name", "romaji_name")),
             former_surname=data["former_surname"],

@@ -55,8 +55,10 @@ def share(
     for part in PARTS:
         shown.advance(part)
     with ProcessPoolExecutor(processes, context, _begin, (asked, queue)) as pool:
-        made = [pool.submit(_find, *piece) for piece in _pieces(run, processes)]
-        waiting = set(made)
+        pieces = _pieces(run, processes)
+        first = sorted(range(len(pieces)), key=lambda place: pieces[place][1] is not None)
+        made = {place: pool.submit(_find, *pieces[place]) for place in first}
+        waiting = set(made.values())
         try:
             while waiting:
                 done, waiting = wait(waiting, _SHOWN, FIRST_COMPLETED)
@@ -68,11 +70,11 @@ def share(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return results(run, (one.result() for one in made))
+    return results(run, (made[place].result() for place in range(len(pieces))))
 
 
 def _pieces(run: Run, processes: int) -> list[tuple[int, Rows[Any] | None]]:
-    """Return the parts by their place, each as a whole or by its spans."""
+    """Return the parts by their place, each as a whole or by its spans, in their order."""
     pieces: list[tuple[int, Rows[Any] | None]] = []
     for place, part in enumerate(PARTS):
         if isinstance(part, Ledger) and part.cut is not None:

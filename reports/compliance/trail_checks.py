@@ -28,12 +28,13 @@ from policies.controls import AuditKind
 from policies.events import known_codes
 from policies.moves import SYSTEM
 from policies.roles import Role
+from reports.applications import check_applications
 from reports.compliance.engine import Check, Judge, Ledger
 from reports.compliance.people import with_register
 from reports.compliance.results import Outcome
 from reports.compliance.run import Run, kinds_of
 from reports.differences import Difference
-from reports.reconciliation import check_rows
+from reports.reconciliation import check_ledgers, check_lists
 from reports.tables import Text
 from reports.trail import review_times
 
@@ -44,7 +45,6 @@ _STRANGERS = frozenset({"LOGIN.FAIL"})
 _UNJUDGED = REGISTER_CODES | _STRANGERS
 _MOST = 10_000
 _DAMAGED = Text("本文が壊れている", "its content is damaged")
-_DIFFERENCES = "compliance.differences"
 
 
 class EntryRow(NamedTuple):
@@ -189,31 +189,45 @@ ENTRIES: Ledger[EntryRow] = Ledger(
 )
 
 
-def _differences(run: Run) -> list[Difference]:
+def _differences(run: Run, compare: Compare) -> list[Difference]:
     """Return where rows and trail do not agree in the period, compared once for a run.
 
     And those that no entry of any time can tell of.
     """
-    if _DIFFERENCES not in run.tx.info:
+    key = f"compliance.{compare.__name__}"
+    if key not in run.tx.info:
         newest = run.directory.trail.head(run.tx).seq
         found = (
-            one
-            for one in check_rows(run.tx, run.archive)
-            if one.seq in run.positions or not 0 < one.seq <= newest
+            one for one in compare(run) if one.seq in run.positions or not 0 < one.seq <= newest
         )
-        run.tx.info[_DIFFERENCES] = list(islice(found, _MOST))
-    known: list[Difference] = run.tx.info[_DIFFERENCES]
+        run.tx.info[key] = list(islice(found, _MOST))
+    known: list[Difference] = run.tx.info[key]
     return known
 
 
+Compare = Callable[[Run], Iterable[Difference]]
+
+
+def _ledgers(run: Run) -> Iterable[Difference]:
+    return check_ledgers(run.tx)
+
+
+def _applications(run: Run) -> Iterable[Difference]:
+    return check_applications(run.tx)
+
+
+def _lists(run: Run) -> Iterable[Difference]:
+    return check_lists(run.tx, run.archive)
+
+
 def _disagreement(
-    population: Callable[[Run], int], wanted: Callable[[str, str], bool]
+    compare: Compare, population: Callable[[Run], int], wanted: Callable[[str, str], bool]
 ) -> Callable[[Run], Outcome]:
     """Return a check that names the differences wanted by ledger and kind."""
 
     def check(run: Run) -> Outcome:
         outcome = Outcome(population=population(run))
-        for one in _differences(run):
+        for one in _differences(run, compare):
             ledger, _, kind = one.code.partition(".")
             if wanted(ledger, kind):
                 row = f"entry {one.seq}" if one.seq else one.what.split(":")[0]
@@ -235,17 +249,20 @@ def _entries_of(run: Run, *codes: str) -> int:
 
 def _rows_told(run: Run) -> int:
     first, last = run.positions.start, run.positions.stop - 1
-    queries = [
-        sa.select(sa.func.count()).where(column.between(first, last))
+    return sum(
+        run.tx.execute(sa.select(sa.func.count()).where(column.between(first, last))).scalar() or 0
         for column in (col(Certificate.issued_seq), col(Revocation.seq))
-    ]
-    lists = col(RevocationList.this_update)
-    queries.append(sa.select(sa.func.count()).where(lists.between(run.since, run.until)))
-    counts = [run.tx.execute(query).scalar() or 0 for query in queries]
-    return sum(counts) + _entries_of(run, "APP.DECIDE")
+    )
 
 
-_TOLD = frozenset({"certificate", "revocation", "list", "application"})
+def _lists_made(run: Run) -> int:
+    made = col(RevocationList.this_update).between(run.since, run.until)
+    return run.tx.execute(sa.select(sa.func.count()).where(made)).scalar() or 0
+
+
+def _is_told(ledger: str, kind: str) -> bool:
+    told = ("certificate", "revocation", "list", "application")
+    return ledger in told and kind in ("no_entry", "differs")
 
 
 def _moved(run: Run) -> int:
@@ -352,21 +369,26 @@ def anchored(run: Run) -> Outcome:
     return outcome
 
 
-COMPARED: Mapping[str, Check] = {
-    "HC-4.2-04": _disagreement(
-        _moved, lambda ledger, kind: ledger == "application" and kind != "erased"
-    ),
-    "HC-5.4.1-01": _disagreement(
-        _rows_told, lambda ledger, kind: ledger in _TOLD and kind in ("no_entry", "differs")
-    ),
+COMPARED_ROWS: Mapping[str, Check] = {
+    "HC-5.4.1-01": _disagreement(_ledgers, _rows_told, _is_told),
     "HC-5.4.1-02": _disagreement(
+        _ledgers,
         lambda run: _entries_of(run, "CERT.ISSUE"),
         lambda ledger, kind: ledger == "certificate" and kind == "no_row",
     ),
 }
 """Those that read rows and trail side by side, once for all of them."""
 
+COMPARED_FILES: Mapping[str, Check] = {
+    "HC-4.2-04": _disagreement(_applications, _moved, lambda _, kind: kind != "erased"),
+    "HC-5.4.1-01": _disagreement(
+        _applications, lambda run: _entries_of(run, "APP.DECIDE"), _is_told
+    ),
+}
+"""Those that follow every application's moves in the trail, once for both."""
+
 CHECKS: Mapping[str, Check] = {
+    "HC-5.4.1-01": _disagreement(_lists, _lists_made, _is_told),
     "HC-5.4.2-01": reviews,
     "HC-5.4.3-01": gapless,
     "HC-5.4.4-01": anchored,

@@ -70,7 +70,8 @@ CHECKS = [
     *card_acts.CHECKS.items(),
     *my_numbers.CHECKS.items(),
     *revocation_requests.CHECKS.items(),
-    *trail_checks.COMPARED.items(),
+    *trail_checks.COMPARED_ROWS.items(),
+    *trail_checks.COMPARED_FILES.items(),
     *trail_checks.CHECKS.items(),
 ]
 LEDGERS: tuple[Ledger[Any], ...] = (FILES, REQUESTS, ENTRIES)
