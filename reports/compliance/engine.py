@@ -186,9 +186,9 @@ class Shown:
 
     def add(self, name: str, rows: int) -> None:
         """Show more rows of the ledger."""
-        done, total = self._done[name]
-        self._done[name] = done + rows, total
         if self._progress is not None:
+            done, total = self._done[name]
+            self._done[name] = done + rows, total
             self._progress(name, done + rows, total)
 
 

@@ -5,6 +5,7 @@ Each reads on a snapshot of its own; what it tells is bounded by the moment, as 
 
 from __future__ import annotations
 
+import atexit
 import gc
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -28,7 +29,6 @@ _SPANS = 8
 _SHOWN = 0.2
 """Seconds between looks at the progress."""
 
-_open = ExitStack()
 _mine: dict[str, Any] = {}
 
 
@@ -86,7 +86,9 @@ def _pieces(run: Run, processes: int) -> list[tuple[int, Rows[Any] | None]]:
 
 def _begin(asked: Mapping[str, Any], queue: Queue[tuple[str, int]]) -> None:
     queue.cancel_join_thread()
-    tx = _open.enter_context(asked["directory"].trail.store.read())
+    opened = ExitStack()
+    tx = opened.enter_context(asked["directory"].trail.store.read())
+    atexit.register(opened.close)  # later the driver's modules are gone
     gc.freeze()  # what was imported is never garbage, and looked through no more
     _mine.update(run=Run(tx=tx, **asked), queue=queue)
 
