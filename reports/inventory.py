@@ -173,7 +173,7 @@ _STOCK_COLUMNS = (
 def _counted(moment: Moment, *keys: Any) -> sa.Select[Any]:
     """Select the keys, and issued, living, revoked and expired ones."""
     revoked = REVOCATION.c.certificate_id.is_not(None)
-    ended = CERTIFICATE.c.not_after < moment.at
+    ended = CERTIFICATE.c.not_after < moment.last_second
     each = (_living(moment), revoked, sa.and_(sa.not_(revoked), ended))
     sums = (sa.func.coalesce(sa.func.sum(_flag(one)), 0) for one in each)
     source = _issued(moment).outerjoin(CARRIER, CARRIER.c.id == CERTIFICATE.c.carrier_id)
@@ -193,7 +193,7 @@ def _by(moment: Moment) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _living(moment: Moment) -> sa.ColumnElement[bool]:
-    return sa.and_(REVOCATION.c.certificate_id.is_(None), CERTIFICATE.c.not_after >= moment.at)
+    return sa.and_(REVOCATION.c.certificate_id.is_(None), CERTIFICATE.c.not_after >= moment.last_second)
 
 
 def _flag(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:

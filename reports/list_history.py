@@ -89,7 +89,7 @@ def _query(moment: Moment) -> sa.Select[Any]:
 
 @dataclass(frozen=True)
 class Gaps:
-    """Hours between lists of a series within a period, the last one up to the moment."""
+    """Hours between lists of a series within a period; ``newest``: by the moment."""
 
     lists: int
     longest: timedelta | None
@@ -101,14 +101,18 @@ class Gaps:
 def gaps_by_series(
     made: Sequence[ListMade], moment: Moment, period: Period, allowed: Rhythm
 ) -> dict[Series, Gaps]:
-    """Return the gaps of every series that has a list; those ended or still open in the period."""
-    found = {}
+    """Return the gaps of every series that has a list; those ended in the period or open at its end.
+
+    The moment ends a period that goes on.
+    """
+    found, end = {}, min(moment.at, period.end)
     for series, group in groupby(made, key=lambda one: one.series):
         lists = list(group)
         within = [one for one in lists if period.start <= one.this_update < period.end]
         gaps = [one.gap for one in within if one.gap is not None]
-        if moment.at <= period.end:
-            gaps.append(moment.at - lists[-1].this_update)
+        before = [one.this_update for one in lists if one.this_update <= end]
+        if before:
+            gaps.append(end - before[-1])
         found[series] = Gaps(
             len(within),
             max(gaps, default=None),
@@ -174,9 +178,9 @@ def series_table(
         "series",
         Text("失効リストの間隔", "Rhythm of the lists"),
         Text(
-            "系列ごとの間隔。期間の終わりが基準時点以後なら、最新のリストから基準時点までも数える。",
-            "Gaps by series; where the period goes on to the moment, the time since the newest "
-            "list counts too.",
+            "系列ごとの間隔。期間の終わり(基準時点が先なら基準時点)までの、最後のリストからの時間も数える。",
+            "Gaps by series; the time from the last list to the end of the period, or to the moment "
+            "if that is earlier, counts too.",
         ),
         (
             *_SERIES,

@@ -14,6 +14,7 @@ from reports.board.applications import applications_by_month
 from reports.board.counts import Measure, Question, count
 from reports.board.places import Place
 from reports.board.prefectures import ranking, trend
+from reports.inventory import certificates_at, expiring
 from reports.moment import Moment, moment
 from reports.tables import Mark, Report, Text
 from store.database import Transaction
@@ -198,6 +199,10 @@ def test_holders_are_persons_with_a_valid_card_and_cards_are_cards(centre: Centr
         assert counted(tx, SECOND, holders, profession="看護師") == {"13": 1}
         assert counted(tx, date(2032, 3, 31), holders) == {"13": 1, "14": 1, "99": 1, "01": 1}
         assert counted(tx, date(2032, 4, 1), holders) == {"14": 1, "01": 1}
+        ends = [end_of(tx, date(2032, *day)) for day in ((3, 30), (3, 31), (4, 1))]
+        living = [certificates_at(tx, one).living for one in ends]
+        assert living == [5, 5, 2]
+        assert expiring(tx, ends[1], [date(2032, 3, 1)])[0][0] == 3
         assert counted(tx, date(2032, 10, 1), holders) == {}
         assert counted(tx, date(2032, 10, 1), cards, profession="看護師") == {"13": 1}
         home = counted(tx, SECOND, cards, Place.RESIDENCE)
