@@ -15,7 +15,12 @@ from cli.reporting import Wish, present, write_made
 from cli.wiring import Services, now
 from operators.statements import Signer
 from policies.controls import AuditKind
-from reports.compliance.engagements import Engagements, findings, with_answers
+from reports.compliance.engagements import (
+    Engagements,
+    find_engagement,
+    findings,
+    with_answers,
+)
 from reports.compliance.processes import audit_all
 from reports.compliance.records import Engagement, answers_of, engagements, findings_of
 from reports.compliance.report import CONCLUSION, report
@@ -59,12 +64,19 @@ def audited(run: Run) -> dict[AuditKind, tuple[ControlResult, ...]]:
         return dict(audit_all(run, os.cpu_count() or 1, progress))
 
 
-def newest_of(tx: Transaction, kind: AuditKind, period: Period) -> Engagement | None:
-    """Return the newest engagement about the period, or None."""
+def newest_of(tx: Transaction, kind: AuditKind, period: Period, at: datetime) -> Engagement | None:
+    """Return the newest engagement about the period that was opened before the moment, or None."""
     for one in engagements(tx):
-        if (one.kind, one.period_from, one.period_to) == (kind, period.first, period.last):
+        same = (one.kind, one.period_from, one.period_to) == (kind, period.first, period.last)
+        if same and one.opened_at < at:
             return one
     return None
+
+
+def moment_of(engagement: Engagement | None, at: datetime) -> datetime:
+    """Return the moment of a signed engagement, or the given one if it was not signed by then."""
+    signed = engagement.as_of if engagement is not None else None
+    return signed if signed is not None and signed <= at else at
 
 
 def compliance_report(
@@ -74,10 +86,11 @@ def compliance_report(
     computed: Sequence[ControlResult],
     engagement: Engagement | None,
 ) -> Report:
-    """Return the report, with what the engagement adds; a signed one is verified first."""
+    """Return the report, with what the engagement adds; one signed by then is verified first."""
     if engagement is None:
         return report(run, kind, computed)
-    if engagement.conclusion is not None:
+    signed = engagement.as_of == run.moment.at
+    if signed:
         book_of(services).verify(run.tx, engagement)
     seq = run.moment.head.seq
     entered = (one for one in answers_of(run.tx, engagement.id) if one.seq <= seq)
@@ -87,7 +100,7 @@ def compliance_report(
         Fact(Text("報告書番号", "Report no."), engagement.id),
         Fact(Text("監査人", "Auditor"), engagement.auditor),
         Fact(Text("監査の開始", "Opened"), engagement.opened_at),
-        Fact(Text("署名", "Signature"), engagement.statement_id or UNSIGNED),
+        Fact(Text("署名", "Signature"), engagement.statement_id if signed else UNSIGNED),
     )
     return replace(made, facts=(*facts, *made.facts))
 
@@ -100,7 +113,7 @@ def conclude(
 ) -> Engagement:
     """Run the checks as of the moment and have the conclusion signed."""
     with services.store.read() as tx:
-        engagement = tx.get_one(Engagement, engagement_id)
+        engagement = find_engagement(tx, engagement_id)
         at = moment(tx, as_of, now())
         run = run_of(services, tx, at, Period(engagement.period_from, engagement.period_to))
         computed = audited(run)[engagement.kind]
@@ -113,12 +126,12 @@ def write_compliance(
 ) -> list[tuple[Report, list[Path]]]:
     """Write the report of each kind: of its newest engagement if there is one for the period.
 
-    A signed engagement's is as of its own moment, whatever ``wish`` says.
+    A signed engagement's is as of its own moment, unless ``wish`` has an earlier one.
     """
     usual = wish.as_of or present(services)
     with services.store.read() as tx:
-        found = {kind: newest_of(tx, kind, period) for kind in kinds}
-    moments = {kind: one and one.as_of or usual for kind, one in found.items()}
+        found = {kind: newest_of(tx, kind, period, usual) for kind in kinds}
+    moments = {kind: moment_of(one, usual) for kind, one in found.items()}
     written = []
     for at in dict.fromkeys(moments.values()):
         with services.store.read() as tx:

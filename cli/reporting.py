@@ -34,6 +34,7 @@ Builder = Callable[[Services, Transaction, Moment], Report]
 
 DOCTORS = "医師"
 _TREND_MONTHS = 6
+_YEARS = range(1950, 2200)
 
 USUAL = (Format.HTML, Format.XLSX, Format.CSV, Format.JSON)
 """What is written unless a format is asked for: all that needs no extra."""
@@ -72,11 +73,18 @@ def separation_of(period: Period) -> Builder:
     return build
 
 
-def trend_of(question: Question, ends: Sequence[datetime]) -> Builder:
-    """Return what computes the trend over the ends of days that lie before the moment, and it."""
+def trend_of(question: Question, days: Sequence[date]) -> Builder:
+    """Return what computes the trend over the ends of days, the moment's being the last of them."""
 
     def build(_: Services, tx: Transaction, at: Moment) -> Report:
-        past = [moment(tx, end, at.at) for end in ends if end < at.at]
+        if any(day > at.day for day in days):
+            raise InvalidInput(
+                "reports.days",
+                f"{max(days)} is later than the last day, {at.day}",
+                "Leave it out, or give a later --as-of.",
+            )
+        ends = (start_of_day(day + timedelta(days=1)) for day in days if day < at.day)
+        past = [moment(tx, end, at.at) for end in ends]
         return trend(tx, [*past, at], question)
 
     return build
@@ -86,8 +94,8 @@ def _trend(services: Services, tx: Transaction, at: Moment) -> Report:
     """Compute the trend over the months of the site's life before the moment, at most six."""
     born = services.trail.page(0, 1)[0].at
     months = [month_before(at.day, count) for count in reversed(range(_TREND_MONTHS - 1))]
-    ends = [start_of_day(one) for one in months if start_of_day(one) > born]
-    return trend_of(Question(Measure.CARDS, profession=DOCTORS), ends)(services, tx, at)
+    days = [one - timedelta(days=1) for one in months if start_of_day(one) > born]
+    return trend_of(Question(Measure.CARDS, profession=DOCTORS), days)(services, tx, at)
 
 
 _MOMENT = Text("基準日時", "a moment")
@@ -209,14 +217,13 @@ def read_moment(text: str) -> datetime | None:
 
     None for today, whose end is still to come. Raises ``InvalidInput`` for anything else.
     """
+    if (day := _day(text)) is not None:
+        return None if day == japan_date(now()) else start_of_day(day + timedelta(days=1))
     try:
-        if len(text) == len("2016-08-31"):
-            day = date.fromisoformat(text)
-            return None if day == japan_date(now()) else start_of_day(day + timedelta(days=1))
         at = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
+    except ValueError:
         at = None
-    if at is None or at.utcoffset() is None or at.microsecond:
+    if at is None or at.utcoffset() is None or at.microsecond or at.year not in _YEARS:
         raise InvalidInput(
             "reports.as_of",
             f"{text!r} is neither a day nor a moment with its zone",
@@ -227,12 +234,9 @@ def read_moment(text: str) -> datetime | None:
 
 def read_month(text: str) -> date:
     """Return the first day of ``2026-10``; raises ``InvalidInput``."""
-    try:
-        if len(text) == len("2026-10"):
-            return date.fromisoformat(f"{text}-01")
-    except ValueError:
-        pass
-    raise InvalidInput("reports.month", f"{text!r} is not a month", "Give it as 2026-10.")
+    if (first := _day(f"{text}-01")) is None:
+        raise InvalidInput("reports.month", f"{text!r} is not a month", "Give it as 2026-10.")
+    return first
 
 
 def read_formats(text: str) -> tuple[Format, ...]:
@@ -249,12 +253,17 @@ def read_formats(text: str) -> tuple[Format, ...]:
 
 def read_day(text: str) -> date:
     """Return the day of ``2016-08-31``; raises ``InvalidInput``."""
+    if (day := _day(text)) is None:
+        raise InvalidInput("reports.day", f"{text!r} is not a day", "Give it as 2026-10-31.")
+    return day
+
+
+def _day(text: str) -> date | None:
     try:
-        if len(text) == len("2016-08-31"):
-            return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
-        pass
-    raise InvalidInput("reports.day", f"{text!r} is not a day", "Give it as 2026-10-31.")
+        return None
+    return day if day.isoformat() == text and day.year in _YEARS else None
 
 
 def read_period(since: str, until: str) -> Period:

@@ -193,7 +193,9 @@ def _by(moment: Moment) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _living(moment: Moment) -> sa.ColumnElement[bool]:
-    return sa.and_(REVOCATION.c.certificate_id.is_(None), CERTIFICATE.c.not_after >= moment.last_second)
+    return sa.and_(
+        REVOCATION.c.certificate_id.is_(None), CERTIFICATE.c.not_after >= moment.last_second
+    )
 
 
 def _flag(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:

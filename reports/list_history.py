@@ -101,7 +101,7 @@ class Gaps:
 def gaps_by_series(
     made: Sequence[ListMade], moment: Moment, period: Period, allowed: Rhythm
 ) -> dict[Series, Gaps]:
-    """Return the gaps of every series that has a list; those ended in the period or open at its end.
+    """Return the gaps of every series: those ended in the period, or open at its end.
 
     The moment ends a period that goes on.
     """
@@ -179,8 +179,8 @@ def series_table(
         Text("失効リストの間隔", "Rhythm of the lists"),
         Text(
             "系列ごとの間隔。期間の終わり(基準時点が先なら基準時点)までの、最後のリストからの時間も数える。",
-            "Gaps by series; the time from the last list to the end of the period, or to the moment "
-            "if that is earlier, counts too.",
+            "Gaps by series; the time from the last list to the end of the period, or to the "
+            "moment if that is earlier, counts too.",
         ),
         (
             *_SERIES,

@@ -180,15 +180,11 @@ def trend(
 
     Example: hpki report trend --days 2026-08-31,2026-09-30 --as-of 2026-10-31
     """
-    from datetime import timedelta
-
     from cli.reporting import read_day, trend_of
-    from pki.validity import start_of_day
 
     question = _question(measure, place, profession, prefecture)
     wanted = [read_day(one.strip()) for one in days.split(",") if one.strip()]
-    ends = [start_of_day(one + timedelta(days=1)) for one in wanted]
-    _write(trend_of(question, ends), wish_of(as_of, lang, formats, out), as_json=as_json)
+    _write(trend_of(question, wanted), wish_of(as_of, lang, formats, out), as_json=as_json)
 
 
 @app.command()

@@ -70,3 +70,8 @@ def test_an_audit_is_opened_answered_signed_and_reported(
 
 def test_an_audit_is_for_auditors_alone(centre: Terminal) -> None:
     centre.refused("operators.role.missing", 3, "engagement", "open", *PERIOD, "--operator", "aoki")
+
+
+def test_an_audit_that_nobody_opened_is_not_signed(centre: Terminal) -> None:
+    nobody = ("engagement", "sign", "SIGN-1999-01", "--yes", *KANSA)
+    centre.refused("audit.engagement.unknown", 4, *nobody)
