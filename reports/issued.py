@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from audit.records import content_of
 from ca.orders import Batch, approval, examination
 from ca.records import CarrierKind
 from card_personalization.disclosure import APPROVERS
@@ -28,7 +29,7 @@ from reports.differences import PAGE
 from reports.duties import Doer, Doers, Duty, Finding, broken, held_together, unproven
 from reports.moment import Moment
 from reports.period import Period
-from reports.proving import Prover, Said, entries_about, signed_in, sound_body
+from reports.proving import Prover, Said, entries_about, signed_in
 from reports.rows import CARRIER, CERTIFICATE, ENTRY, ORDER
 from store.database import Transaction
 
@@ -161,7 +162,7 @@ class _Work:
             yield _issued(case)
 
     def _cases(self, page: Sequence[Any]) -> list[_Case]:
-        bodies = [(row, sound_body(row)) for row in page]
+        bodies = [(row, content_of(row.body, row.hash)) for row in page]
         orders = {str(body["detail"].get("order", "")) for _, body in bodies if body is not None}
         found = self.tx.execute(sa.select(ORDER).where(ORDER.c.id.in_(sorted(orders))))
         by_id = {row.id: row for row in found}

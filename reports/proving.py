@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
-from audit.canonical import digest
 from audit.chain import Head
+from audit.records import content_of
 from operators.accounts import Moment
 from operators.directory import Directory
 from operators.evidence.proof import Entry, kept, misplaced, read_entry, verify_stated
@@ -93,20 +92,10 @@ class Prover:
 
     def _content(self, seq: int) -> Mapping[str, Any]:
         row = self._entries.get(seq)
-        content = None if row is None else sound_body(row)
+        content = None if row is None else content_of(row.body, row.hash)
         if content is None:
             raise misplaced(seq)
         return content
-
-
-def sound_body(row: Any) -> dict[str, Any] | None:
-    """Return what an entry's body says; None where it is none, or not the one of its hash."""
-    try:
-        content = json.loads(row.body)
-    except (ValueError, RecursionError):
-        return None
-    sound = isinstance(content, dict) and isinstance(content.get("detail"), dict)
-    return content if sound and digest(row.body.encode()) == row.hash else None
 
 
 def entries_about(
@@ -123,7 +112,8 @@ def entries_about(
         )
         .order_by(ENTRY.c.seq)
     )
-    return [body for row in tx.execute(query) if (body := sound_body(row)) is not None]
+    rows = tx.execute(query)
+    return [said for row in rows if (said := content_of(row.body, row.hash)) is not None]
 
 
 def signed_in(body: Mapping[str, Any]) -> list[str]:

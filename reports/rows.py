@@ -9,7 +9,7 @@ from audit.records import TrailEntry
 from ca.records import Carrier, Certificate, Order, Revocation
 from crl.records import RevocationList
 from operators.records import Statement
-from ra.records import Application, RevocationRequest
+from ra.records import Application, PersonVersion, RevocationRequest
 
 
 def _table(model: type[SQLModel]) -> sa.Table:
@@ -25,3 +25,4 @@ ORDER = _table(Order)
 REQUEST = _table(RevocationRequest)
 REVOCATION = _table(Revocation)
 STATEMENT = _table(Statement)
+VERSION = _table(PersonVersion)

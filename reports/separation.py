@@ -45,12 +45,8 @@ class Tally:
                 rule for pair, rule in FILE_RULES.items() if all(map(one.doers.get, pair))
             )
             self.broken.update({finding.rule for finding in one.findings})
-            self.received_too += (
-                _people(one, Duty.RECEIVED).isdisjoint(
-                    _people(one, Duty.EXAMINED) | _people(one, Duty.APPROVED)
-                )
-                is False
-            )
+            decided = _people(one, Duty.EXAMINED) | _people(one, Duty.APPROVED)
+            self.received_too += not decided.isdisjoint(_people(one, Duty.RECEIVED))
             yield one
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 from pki.errors import InvalidInput
 from reports.board import words
 from reports.board.counts import Measure, Question, count_by_month
 from reports.moment import Moment
+from reports.period import Period
 from reports.tables import Chart, ChartKind, Column, Fact, Kind, Report, Row, Table, Text
 from store.database import Transaction
 
@@ -35,7 +35,8 @@ def applications_by_month(
     if first > last:
         raise InvalidInput("reports.since", f"{first:%Y-%m} is still to come", "Give a past month.")
     total, rows = sum(n for month, n in counted.items() if month < first), []
-    for month in _months(first, last):
+    months = Period(first, last).months
+    for month in months:
         total += counted[month]
         rows.append(Row((month, counted[month], total)))
     table = Table(
@@ -44,7 +45,7 @@ def applications_by_month(
         definition=words.definition(question, by_place=False),
         columns=_COLUMNS,
         rows=tuple(rows),
-        total=Row((words.TOTAL, sum(counted[month] for month in _months(first, last)), None)),
+        total=Row((words.TOTAL, sum(counted[month] for month in months), None)),
         notes=(Text("月は受付日による。", "By the day of receipt."),),
     )
     chart = Chart(
@@ -52,9 +53,3 @@ def applications_by_month(
     )
     who = Fact(Text("資格", "Profession"), words.profession_name(profession))
     return Report("applications", _TITLE, (who,), (table,), (chart,))
-
-
-def _months(first: date, last: date) -> Iterator[date]:
-    """Yield the first day of each month."""
-    for number in range(first.year * 12 + first.month - 1, last.year * 12 + last.month):
-        yield date(number // 12, number % 12 + 1, 1)

@@ -15,9 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
-import ra.records  # noqa: F401 - the tables below
 from ca.records import CarrierKind
 from pki.errors import InvalidInput
 from pki.validity import japan_date
@@ -27,13 +25,16 @@ from policies.moves import ApplicationState, moves
 from policies.profiles import Purpose
 from reports.board.places import Place, known_code, prefecture_of, prefectures
 from reports.moment import Moment
+from reports.rows import (
+    APPLICATION,
+    CARRIER,
+    CERTIFICATE,
+    ENTRY,
+    ORDER,
+    REVOCATION,
+    VERSION,
+)
 from store.database import Transaction
-
-_TABLES = SQLModel.metadata.tables
-_CERTIFICATE, _CARRIER = _TABLES["certificate"], _TABLES["carrier"]
-_ORDER, _REVOCATION = _TABLES["issue_order"], _TABLES["revocation"]
-_APPLICATION, _VERSION = _TABLES["application"], _TABLES["person_version"]
-_ENTRY = _TABLES["trail_entry"]
 
 _SCRAPPED = "C12_CARD_SCRAPPED"
 _DRAFT = '%"state":"DRAFT"%'
@@ -107,11 +108,11 @@ def count(tx: Transaction, moment: Moment, question: Question) -> Counter[str]:
 
 def count_by_month(tx: Transaction, moment: Moment, profession: str | None) -> Counter[date]:
     """Return how many applications were received in each month, by its first day."""
-    day = _APPLICATION.c.received_on
+    day = APPLICATION.c.received_on
     year, month = sa.extract("year", day), sa.extract("month", day)
     query = (
         sa.select(year, month, sa.func.count())
-        .select_from(_APPLICATION.join(_ENTRY, _ENTRY.c.object_id == _APPLICATION.c.ref))
+        .select_from(APPLICATION.join(ENTRY, ENTRY.c.object_id == APPLICATION.c.ref))
         .where(*_received(moment), *_of_profession(profession))
         .group_by(year, month)
     )
@@ -132,15 +133,15 @@ def _places(moment: Moment, question: Question) -> _Places:
     if question.place is Place.RESIDENCE:
         return _residence(moment)
     change = _contact_changes(moment)
-    joined = _APPLICATION.outerjoin(change, change.c.replaces == _APPLICATION.c.ref)
-    work = sa.func.coalesce(change.c.work_prefecture, _APPLICATION.c.work_prefecture)
+    joined = APPLICATION.outerjoin(change, change.c.replaces == APPLICATION.c.ref)
+    work = sa.func.coalesce(change.c.work_prefecture, APPLICATION.c.work_prefecture)
     if question.place is Place.WORK:
         return _Places(work, joined)
     if question.place is Place.ASSOCIATION:
-        named = sa.func.coalesce(change.c.association, _APPLICATION.c.association, "")
+        named = sa.func.coalesce(change.c.association, APPLICATION.c.association, "")
         return _Places(named, joined)
     moved = change.c.replaces.is_not(None)
-    town = sa.case((moved, change.c.municipality), else_=_APPLICATION.c.municipality)
+    town = sa.case((moved, change.c.municipality), else_=APPLICATION.c.municipality)
     return _Places(sa.func.coalesce(town, ""), joined, (work == question.prefecture,))
 
 
@@ -149,38 +150,38 @@ def _residence(moment: Moment) -> _Places:
 
     Looked up person by person: joined, PostgreSQL may take hours over what it guesses to be few.
     """
-    address = sa.select(_VERSION.c.address).where(_VERSION.c.person_id == _APPLICATION.c.person_id)
+    address = sa.select(VERSION.c.address).where(VERSION.c.person_id == APPLICATION.c.person_id)
     newest = (
         address.where(_counts(moment))
-        .order_by(_VERSION.c.valid_from.desc())
+        .order_by(VERSION.c.valid_from.desc())
         .limit(1)
-        .correlate(_APPLICATION)
+        .correlate(APPLICATION)
         .scalar_subquery()
     )
     own = (
-        address.where(_VERSION.c.valid_from == _APPLICATION.c.received_on)
-        .correlate(_APPLICATION)
+        address.where(VERSION.c.valid_from == APPLICATION.c.received_on)
+        .correlate(APPLICATION)
         .scalar_subquery()
     )
     start = sa.func.substr(sa.func.coalesce(newest, own, ""), 1, _LONGEST_NAME)
-    return _Places(start, _APPLICATION)
+    return _Places(start, APPLICATION)
 
 
 def _contact_changes(moment: Moment) -> sa.Subquery:
     """Select the newest change of contact carried out for each application."""
-    order = (_APPLICATION.c.received_on.desc(), _APPLICATION.c.ref.desc())
-    newest = sa.func.row_number().over(partition_by=_APPLICATION.c.replaces, order_by=order)
+    order = (APPLICATION.c.received_on.desc(), APPLICATION.c.ref.desc())
+    newest = sa.func.row_number().over(partition_by=APPLICATION.c.replaces, order_by=order)
     version = sa.and_(
-        _VERSION.c.person_id == _APPLICATION.c.person_id,
-        _VERSION.c.valid_from == _APPLICATION.c.received_on,
+        VERSION.c.person_id == APPLICATION.c.person_id,
+        VERSION.c.valid_from == APPLICATION.c.received_on,
     )
     names = ("replaces", "work_prefecture", "municipality", "association")
     changes = (
-        sa.select(*(_APPLICATION.c[name] for name in names), newest.label("place"))
-        .select_from(_APPLICATION.join(_VERSION, version))
+        sa.select(*(APPLICATION.c[name] for name in names), newest.label("place"))
+        .select_from(APPLICATION.join(VERSION, version))
         .where(
-            _APPLICATION.c.type == ApplicationType.CONTACT_CHANGE.value,
-            _APPLICATION.c.state == ApplicationState.COMPLETED,
+            APPLICATION.c.type == ApplicationType.CONTACT_CHANGE.value,
+            APPLICATION.c.state == ApplicationState.COMPLETED,
             _counts(moment),
         )
         .subquery()
@@ -190,28 +191,28 @@ def _contact_changes(moment: Moment) -> sa.Subquery:
 
 def _counts(moment: Moment) -> sa.ColumnElement[bool]:
     """Whether a version was decided on: on a day before, or that day at a position before."""
-    today, other, entry = japan_date(moment.at), _APPLICATION.alias(), _ENTRY.alias()
+    today, other, entry = japan_date(moment.at), APPLICATION.alias(), ENTRY.alias()
     decided = (
         sa.select(sa.literal(1))
         .select_from(other.join(entry, entry.c.object_id == other.c.ref))
         .where(
-            other.c.person_id == _VERSION.c.person_id,
-            other.c.received_on == _VERSION.c.valid_from,
+            other.c.person_id == VERSION.c.person_id,
+            other.c.received_on == VERSION.c.valid_from,
             entry.c.object_type == "application",
             entry.c.code.in_(_DECIDED),
             entry.c.outcome == "OK",
             entry.c.seq <= moment.head.seq,
         )
-        .correlate(_VERSION)
+        .correlate(VERSION)
         .exists()
     )
-    confirmed = _VERSION.c.confirmed_on
+    confirmed = VERSION.c.confirmed_on
     return sa.or_(confirmed < today, sa.and_(confirmed == today, decided))
 
 
 def _cards(moment: Moment, question: Question, places: _Places) -> sa.Subquery:
     """One row for each card ever issued, but for those scrapped before they were delivered."""
-    scrapped = _revoked(moment, _REVOCATION.c.ground == _SCRAPPED)
+    scrapped = _revoked(moment, REVOCATION.c.ground == _SCRAPPED)
     return _issued(moment, question, places, ~scrapped).subquery()
 
 
@@ -220,11 +221,11 @@ def _holders(moment: Moment, question: Question, places: _Places) -> sa.Subquery
     second = moment.last_second.astimezone(UTC)
     valid = (
         ~_revoked(moment),
-        _CERTIFICATE.c.not_before <= second,
-        _CERTIFICATE.c.not_after >= second,
+        CERTIFICATE.c.not_before <= second,
+        CERTIFICATE.c.not_after >= second,
     )
     last = sa.func.row_number().over(
-        partition_by=_APPLICATION.c.person_id, order_by=_CERTIFICATE.c.issued_seq.desc()
+        partition_by=APPLICATION.c.person_id, order_by=CERTIFICATE.c.issued_seq.desc()
     )
     cards = _issued(moment, question, places, *valid).add_columns(last.label("n")).subquery()
     return sa.select(cards).where(cards.c.n == 1).subquery()
@@ -234,7 +235,7 @@ def _applications(moment: Moment, question: Question, places: _Places) -> sa.Sub
     """One row for each application for a card that was received."""
     return (
         sa.select(places.column.label("place"))
-        .select_from(places.joined.join(_ENTRY, _ENTRY.c.object_id == _APPLICATION.c.ref))
+        .select_from(places.joined.join(ENTRY, ENTRY.c.object_id == APPLICATION.c.ref))
         .where(*_received(moment), *_of_profession(question.profession), *places.wanted)
         .subquery()
     )
@@ -252,17 +253,17 @@ def _issued(
 ) -> sa.Select[Any]:
     """Select the cards with a signing certificate, which is one for each."""
     joined = (
-        places.joined.join(_ORDER, _ORDER.c.application_ref == _APPLICATION.c.ref)
-        .join(_CERTIFICATE, _CERTIFICATE.c.order_id == _ORDER.c.id)
-        .join(_CARRIER, _CARRIER.c.id == _CERTIFICATE.c.carrier_id)
+        places.joined.join(ORDER, ORDER.c.application_ref == APPLICATION.c.ref)
+        .join(CERTIFICATE, CERTIFICATE.c.order_id == ORDER.c.id)
+        .join(CARRIER, CARRIER.c.id == CERTIFICATE.c.carrier_id)
     )
     return (
         sa.select(places.column.label("place"))
         .select_from(joined)
         .where(
-            _CARRIER.c.kind == CarrierKind.CARD,
-            _CERTIFICATE.c.usage == Purpose.SIGN,
-            _CERTIFICATE.c.issued_seq <= moment.head.seq,
+            CARRIER.c.kind == CarrierKind.CARD,
+            CERTIFICATE.c.usage == Purpose.SIGN,
+            CERTIFICATE.c.issued_seq <= moment.head.seq,
             *_of_profession(question.profession),
             *places.wanted,
             *wanted,
@@ -274,11 +275,11 @@ def _revoked(moment: Moment, *wanted: sa.ColumnElement[bool]) -> sa.ColumnElemen
     return (
         sa.select(sa.literal(1))
         .where(
-            _REVOCATION.c.certificate_id == _CERTIFICATE.c.id,
-            _REVOCATION.c.seq <= moment.head.seq,
+            REVOCATION.c.certificate_id == CERTIFICATE.c.id,
+            REVOCATION.c.seq <= moment.head.seq,
             *wanted,
         )
-        .correlate(_CERTIFICATE)
+        .correlate(CERTIFICATE)
         .exists()
     )
 
@@ -286,14 +287,14 @@ def _revoked(moment: Moment, *wanted: sa.ColumnElement[bool]) -> sa.ColumnElemen
 def _received(moment: Moment) -> tuple[sa.ColumnElement[bool], ...]:
     """Conditions on application and entry: a draft is received once its paper is."""
     return (
-        _APPLICATION.c.type.in_(_FOR_CARDS),
-        _ENTRY.c.object_type == "application",
-        _ENTRY.c.code == "APP.RECEIVE",
-        _ENTRY.c.outcome == "OK",
-        _ENTRY.c.seq <= moment.head.seq,
-        _ENTRY.c.body.not_like(_DRAFT),
+        APPLICATION.c.type.in_(_FOR_CARDS),
+        ENTRY.c.object_type == "application",
+        ENTRY.c.code == "APP.RECEIVE",
+        ENTRY.c.outcome == "OK",
+        ENTRY.c.seq <= moment.head.seq,
+        ENTRY.c.body.not_like(_DRAFT),
     )
 
 
 def _of_profession(profession: str | None) -> tuple[sa.ColumnElement[bool], ...]:
-    return () if profession is None else (_APPLICATION.c.profession == profession,)
+    return () if profession is None else (APPLICATION.c.profession == profession,)
