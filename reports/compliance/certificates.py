@@ -32,7 +32,7 @@ from reports.tables import Text
 DAMAGED = (HpkiError, ValueError)
 """What reading a certificate raises."""
 
-_PAGE = 400
+_PAGE, SPAN = 400, 4000
 _ISSUED = CertificateState.ISSUED.value
 _KEYGEN = "CARD.KEYGEN"
 _SIGNED = ("APPROVAL", "EXECUTION")
@@ -193,9 +193,9 @@ def count(run: Run) -> int:
     return run.tx.execute(sa.select(sa.func.count(col(Certificate.id)))).scalar() or 0
 
 
-def cut(run: Run, count: int) -> list[Callable[[Run], Iterable[CertificateRow]]]:
-    """Return at most so many spans of the rows."""
-    return [partial(rows, after=after, upto=upto) for after, upto in run.cut(_ROW.id, count)]
+def cut(run: Run) -> list[Callable[[Run], Iterable[CertificateRow]]]:
+    """Return the spans of the rows."""
+    return [partial(rows, after=after, upto=upto) for after, upto in run.cut(_ROW.id, SPAN)]
 
 
 def rows(run: Run, after: int | None = None, upto: int | None = None) -> Iterator[CertificateRow]:

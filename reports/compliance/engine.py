@@ -30,7 +30,10 @@ Outcomes = Mapping[AuditKind, Mapping[str, Outcome]]
 
 _STEP = 1000
 _MOST_FORMS = 10_000
-_DAMAGED = (HpkiError, ValueError, LookupError, TypeError, AttributeError)
+_DAMAGED = (
+    *(HpkiError, ValueError, LookupError, TypeError, AttributeError),
+    *(OverflowError, RecursionError),
+)
 
 
 class Row(Protocol):
@@ -59,8 +62,8 @@ class Ledger(Generic[R]):
 
     ``checks``: control id to what makes its judge; those ``shared`` count in every report. A judge
     that meets a row it cannot read may raise ``HpkiError`` or what Python raises for wrong values:
-    the row is blamed for it. ``cut`` gives at most so many spans that are all the rows together,
-    for judges that remember no rows; a ledger without it is walked at once. Rows for which
+    the row is blamed for it. ``cut`` gives the spans that are all the rows together, for judges
+    that remember no rows; a ledger without it is walked at once. Rows for which
     ``likeness`` gives the same value, unless that is None, are judged alike: of sound ones the
     first is judged, the others are counted.
     """
@@ -70,16 +73,30 @@ class Ledger(Generic[R]):
     count: Callable[[Run], int]
     checks: Mapping[str, Callable[[Run], Judge[R]]]
     shared: frozenset[str] = frozenset()
-    cut: Callable[[Run, int], Sequence[Rows[R]]] | None = None
+    cut: Callable[[Run], Sequence[Rows[R]]] | None = None
     likeness: Callable[[R], Hashable] = lambda _: None
+
+
+Part = Ledger[Any] | Mapping[str, Check]
+
+
+@dataclass
+class Found:
+    """What one part of the audit found; ``broken``: why a check could not end."""
+
+    outcomes: Outcomes
+    broken: Mapping[str, Text] = field(default_factory=dict)
 
 
 def walk(
     run: Run, ledger: Ledger[R], rows: Rows[R] | None = None, advance: Advance | None = None
-) -> Outcomes:
-    """Return what the ledger's checks find, for each report, in all rows or those of a span."""
+) -> Found:
+    """Return what the ledger's checks find in all rows, or those of a span.
+
+    It ends before a row that cannot even be fetched.
+    """
     found = {kind: {one: Outcome() for one in ledger.checks} for kind in AuditKind}
-    judges = {one: make(run) for one, make in ledger.checks.items()}
+    judges, broken = _judges(run, ledger)
 
     @cache
     def counting(kinds: frozenset[AuditKind]) -> list[tuple[Judge[R], list[Outcome]]]:
@@ -88,24 +105,39 @@ def walk(
             for one, judge in judges.items()
         ]
 
-    count, sound = 0, dict[Hashable, list[Outcome]]()
+    count, last, sound = 0, None, dict[Hashable, list[Outcome]]()
     likeness, alike = ledger.likeness, Counter[Hashable]()
-    for count, row in enumerate((rows or ledger.rows)(run), 1):
-        form = likeness(row)
-        if form is not None and form in sound:
-            alike[form] += 1
-        else:
-            counted, is_sound = _judge(row, counting(row.kinds))
-            if form is not None and is_sound and len(sound) < _MOST_FORMS:
-                sound[form] = counted
-        if advance is not None and count % _STEP == 0:
-            advance(_STEP)
+    try:
+        for count, row in enumerate((rows or ledger.rows)(run), 1):
+            last, form = row, likeness(row)
+            if form is not None and form in sound:
+                alike[form] += 1
+            else:
+                counted, is_sound = _judge(row, counting(row.kinds))
+                if form is not None and is_sound and len(sound) < _MOST_FORMS:
+                    sound[form] = counted
+            if advance is not None and count % _STEP == 0:
+                advance(_STEP)
+    except _DAMAGED as error:
+        broken = dict.fromkeys(ledger.checks, _broken(error, last.name if last else ""))
     for form, times in alike.items():
         for outcome in sound[form]:
             outcome.population += times
     if advance is not None:
         advance(count % _STEP)
-    return found
+    return Found(found, broken)
+
+
+def _judges(run: Run, ledger: Ledger[R]) -> tuple[dict[str, Judge[R]], dict[str, Text]]:
+    """Make the judges of a ledger, and say of which there is none, and why."""
+    judges: dict[str, Judge[R]] = {}
+    broken: dict[str, Text] = {}
+    for one, make in ledger.checks.items():
+        try:
+            judges[one] = make(run)
+        except _DAMAGED as error:
+            broken[one] = _broken(error)
+    return judges, broken
 
 
 def _judge(row: R, judges: Sequence[tuple[Judge[R], list[Outcome]]]) -> tuple[list[Outcome], bool]:
@@ -130,19 +162,33 @@ def _facts(judge: Judge[R], row: R) -> Sequence[Text] | None:
     try:
         return judge(row)
     except _DAMAGED as error:
-        why = error.code if isinstance(error, HpkiError) else type(error).__name__
+        why = _why(error)
         return (Text(f"記録を読み取れない: {why}", f"cannot be read: {why}"),)
 
 
-Part = Ledger[Any] | Mapping[str, Check]
+def _why(error: Exception) -> str:
+    """Return what went wrong without the value, which may be personal."""
+    return error.code if isinstance(error, HpkiError) else type(error).__name__
 
 
-@dataclass
-class Found:
-    """What one part of the audit found; ``broken``: why a check could not end."""
+def _broken(error: Exception, last: str = "") -> Text:
+    why = _why(error)
+    if not last:
+        return Text(f"確認を中断: {why}", f"the check broke off: {why}")
+    return Text(f"{last} の後で確認を中断: {why}", f"the check broke off after {last}: {why}")
 
-    outcomes: Outcomes
-    broken: Mapping[str, Text] = field(default_factory=dict)
+
+Piece = tuple[int, Rows[Any] | None]
+"""A part by its place, and the span of it; None: the whole."""
+
+
+def pieces(run: Run, parts: Sequence[Part]) -> list[Piece]:
+    """Return what an audit of the parts is made of, in the order of its results."""
+    found: list[Piece] = []
+    for place, part in enumerate(parts):
+        cut = part.cut(run) if isinstance(part, Ledger) and part.cut is not None else (None,)
+        found += [(place, rows) for rows in cut]
+    return found
 
 
 def find(
@@ -150,46 +196,49 @@ def find(
 ) -> Found:
     """Walk a ledger, or a span of it, or run every check of a mapping."""
     if isinstance(part, Ledger):
-        return Found(walk(run, part, rows, advance))
+        return walk(run, part, rows, advance)
     outcomes: dict[str, Outcome] = {}
     broken: dict[str, Text] = {}
     for control_id, check in part.items():
         try:
             outcomes[control_id] = check(run)
         except _DAMAGED as error:
-            broken[control_id] = Text(f"確認を中断: {error}", f"the check broke off: {error}")
+            broken[control_id] = _broken(error)
     return Found(dict.fromkeys(AuditKind, outcomes), broken)
 
 
 def audit(
-    run: Run, parts: Iterable[Part], progress: Progress | None = None
+    run: Run, parts: Sequence[Part], progress: Progress | None = None
 ) -> Mapping[AuditKind, tuple[ControlResult, ...]]:
     """Return the result of every control, for each report, in the order of the list."""
-    shown = Shown(run, progress)
-    return results(run, (find(run, part, None, shown.advance(part)) for part in parts))
+    shown = Shown(run, parts, progress)
+    return results(
+        run,
+        (
+            find(run, parts[place], rows, shown.advance(parts[place]))
+            for place, rows in pieces(run, parts)
+        ),
+    )
 
 
 class Shown:
-    """Adds up what was judged of each ledger, for the progress; no ledger is shown without it."""
+    """Adds up what was judged of each ledger, where there is a progress to tell."""
 
-    def __init__(self, run: Run, progress: Progress | None) -> None:
-        self._run = run
+    def __init__(self, run: Run, parts: Sequence[Part], progress: Progress | None) -> None:
         self._progress = progress
-        self._done: dict[str, tuple[int, int]] = {}
+        ledgers = [part for part in parts if isinstance(part, Ledger)] if progress else []
+        self._totals = {one.name: one.count(run) for one in ledgers}
+        self._done = Counter[str]()
 
     def advance(self, part: Part) -> Advance | None:
         """Return what shows more rows of the part."""
-        if self._progress is None or not isinstance(part, Ledger):
-            return None
-        self._done.setdefault(part.name, (0, part.count(self._run)))
-        return partial(self.add, part.name)
+        return partial(self.add, part.name) if isinstance(part, Ledger) else None
 
     def add(self, name: str, rows: int) -> None:
         """Show more rows of the ledger."""
         if self._progress is not None:
-            done, total = self._done[name]
-            self._done[name] = done + rows, total
-            self._progress(name, done + rows, total)
+            self._done[name] += rows
+            self._progress(name, self._done[name], self._totals[name])
 
 
 def results(run: Run, found: Iterable[Found]) -> Mapping[AuditKind, tuple[ControlResult, ...]]:
@@ -224,7 +273,7 @@ def _result(
     remarks = tuple(one for one in (broken, limits.missing) if one is not None)
     if limits.parts and not run.parts.intersection(limits.parts):
         return ControlResult(control, Result.NOT_APPLICABLE, None, (_ELSEWHERE,))
-    if outcome is None or broken is not None:
+    if outcome is None or (broken is not None and not outcome.count):
         return ControlResult(control, Result.UNCHECKED, None, remarks or (_BY_HAND,))
     remarks += tuple(outcome.notes)
     if outcome.count:

@@ -24,7 +24,7 @@ from reports.compliance.engine import Judge
 from reports.compliance.run import Run, kinds_of
 from reports.tables import Text
 
-_PAGE = 400
+_PAGE, SPAN = 400, 4000
 PROVEN = "JPKI_SIGNATURE"
 """The method of identification that is as good as a fresh resident record."""
 
@@ -198,9 +198,9 @@ def count(run: Run) -> int:
     return run.tx.execute(sa.select(sa.func.count(col(Application.ref)))).scalar() or 0
 
 
-def cut(run: Run, count: int) -> list[Callable[[Run], Iterable[File]]]:
-    """Return at most so many spans of the rows."""
-    bounds = run.cut(col(Application.ref), count)
+def cut(run: Run) -> list[Callable[[Run], Iterable[File]]]:
+    """Return the spans of the rows."""
+    bounds = run.cut(col(Application.ref), SPAN)
     return [partial(rows, after=after, upto=upto) for after, upto in bounds]
 
 

@@ -18,14 +18,22 @@ from typing import Any
 
 from policies.controls import AuditKind
 from reports.compliance.checks import PARTS
-from reports.compliance.engine import Found, Ledger, Progress, Rows, Shown, audit, find, results
+from reports.compliance.engine import (
+    Found,
+    Ledger,
+    Progress,
+    Rows,
+    Shown,
+    audit,
+    find,
+    pieces,
+    results,
+)
 from reports.compliance.results import ControlResult
 from reports.compliance.run import Run
 
 _FEW = 100_000
 """Entries of the trail up to which starting processes costs more than it saves."""
-_SPANS = 8
-"""Spans of a ledger for each process: with few, some would wait at the end."""
 _SHOWN = 0.2
 """Seconds between looks at the progress."""
 
@@ -51,13 +59,11 @@ def share(
     asked = {one.name: getattr(run, one.name) for one in fields(run) if one.name != "tx"}
     context = get_context("spawn")
     queue: Queue[tuple[str, int]] = context.Queue()
-    shown = Shown(run, progress)
-    for part in PARTS:
-        shown.advance(part)
+    shown = Shown(run, PARTS, progress)
+    found = pieces(run, PARTS)
+    longest_first = sorted(found, key=lambda piece: piece[1] is not None)
     with ProcessPoolExecutor(processes, context, _begin, (asked, queue)) as pool:
-        pieces = _pieces(run, processes)
-        first = sorted(range(len(pieces)), key=lambda place: pieces[place][1] is not None)
-        made = {place: pool.submit(_find, *pieces[place]) for place in first}
+        made = {piece: pool.submit(_find, *piece) for piece in longest_first}
         waiting = set(made.values())
         try:
             while waiting:
@@ -70,18 +76,7 @@ def share(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return results(run, (made[place].result() for place in range(len(pieces))))
-
-
-def _pieces(run: Run, processes: int) -> list[tuple[int, Rows[Any] | None]]:
-    """Return the parts by their place, each as a whole or by its spans, in their order."""
-    pieces: list[tuple[int, Rows[Any] | None]] = []
-    for place, part in enumerate(PARTS):
-        if isinstance(part, Ledger) and part.cut is not None:
-            pieces += [(place, rows) for rows in part.cut(run, processes * _SPANS)]
-        else:
-            pieces.append((place, None))
-    return pieces
+    return results(run, (made[piece].result() for piece in found))
 
 
 def _begin(asked: Mapping[str, Any], queue: Queue[tuple[str, int]]) -> None:

@@ -77,15 +77,14 @@ class Run:
         """Return the parameter in force."""
         return self.parameters.value(key)
 
-    def cut(self, key: Any, count: int) -> list[tuple[Any, Any]]:
-        """Return bounds of about so many spans of equally many rows of a table, by its key.
+    def cut(self, key: Any, size: int) -> list[tuple[Any, Any]]:
+        """Return bounds of spans of so many rows of a table, by its key.
 
         A span's rows lie above the first and not above the second; None stands at the ends.
         """
         there = self.tx.execute(sa.select(sa.func.count(key))).scalar() or 0
-        step = max(-(-there // count), 1)
         query = sa.select(key).order_by(key).limit(1)
-        ends = [self.tx.execute(query.offset(at - 1)).scalar() for at in range(step, there, step)]
+        ends = [self.tx.execute(query.offset(at - 1)).scalar() for at in range(size, there, size)]
         return list(pairwise([None, *ends, None]))
 
 

@@ -43,7 +43,7 @@ _FILLED = ("ts", "code", "outcome", "actor_id", "terminal", "object_type", "obje
 _STRANGERS = frozenset({"LOGIN.FAIL"})
 """Codes of entries whose actor may be a name that nobody has."""
 _UNJUDGED = REGISTER_CODES | _STRANGERS
-_MOST = 10_000
+_MOST, SPAN = 10_000, 40_000
 _DAMAGED = Text("本文が壊れている", "its content is damaged")
 
 
@@ -70,10 +70,10 @@ def count(run: Run) -> int:
     return run.moment.head.seq
 
 
-def cut(run: Run, count: int) -> list[Callable[[Run], Iterable[EntryRow]]]:
-    """Return at most so many spans of the entries."""
+def cut(run: Run) -> list[Callable[[Run], Iterable[EntryRow]]]:
+    """Return the spans of the entries."""
     head = run.moment.head.seq
-    ends = [*range(0, head, max(-(-head // count), 1)), head]
+    ends = [*range(0, head, SPAN), head]
     return [partial(rows, after=after, upto=upto) for after, upto in pairwise(ends)]
 
 

@@ -107,13 +107,24 @@ def authority(folder: Path, file: str) -> Signer:
     return Signer(issuer, kinds_of(profile.purpose), hash_name, lists, None, years)
 
 
-def certificate_row(folder: Path, file: str, site: SiteKind) -> CertificateRow:
+def certificate_rows(folder: Path, site: SiteKind) -> Iterator[CertificateRow]:
+    """The certificates, each beside the numbers and keys of all."""
+    made = [certificate_row(folder, number, one, site) for number, one in enumerate(ISSUER)]
+    keys = {one.data["spki_sha256"]: one.data["id"] for one in reversed(made)}
+    serials = {(one.data["issuer_id"], one.data["serial"]): one.data["id"] for one in made[::-1]}
+    for one in made:
+        issued = Entry(1, one.data["not_before"], "CERT.ISSUE", "OK", "", None)
+        yield replace(one, beside=Beside({1: issued}, {}, {}, {}, keys, serials, {}))
+
+
+def certificate_row(folder: Path, number: int, file: str, site: SiteKind) -> CertificateRow:
     """The certificate with the columns that another parser gives it, issued when it begins."""
     der = (folder / f"{file}.cer").read_bytes()
     real = x509.load_der_x509_certificate(der)
     spki = real.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     profile = PROFILES.certificate(PROFILE[file])
     data = {
+        "id": number,
         "issuer_id": ISSUER[file],
         "serial": serial_hex(real.serial_number),
         "carrier_id": None,
@@ -136,10 +147,8 @@ def certificate_row(folder: Path, file: str, site: SiteKind) -> CertificateRow:
         read_certificate((folder / f"{one}.cer").read_bytes()).subject.der
         for one in (ROOT, SIGN, AUTH)
     }
-    issued = Entry(1, real.not_valid_before_utc, "CERT.ISSUE", "OK", "", None)
-    beside = Beside({1: issued}, {}, {}, {})
     in_period = KIND[file] is site
-    return CertificateRow(data, signer, profile, in_period, frozenset(authorities), beside)
+    return CertificateRow(data, signer, profile, in_period, frozenset(authorities))
 
 
 def list_rows(folder: Path, opened: ExitStack) -> Iterator[ListRow]:
@@ -172,7 +181,9 @@ def list_rows(folder: Path, opened: ExitStack) -> Iterator[ListRow]:
 def ask(run: Run, ledger: Ledger[R], rows: Iterable[R]) -> Iterator[tuple[str, Outcome]]:
     """What the ledger's controls say of these rows, but for those not to be asked."""
     checks = {one: make for one, make in ledger.checks.items() if one not in UNASKED[ledger.name]}
-    for outcomes in walk(run, replace(ledger, rows=lambda _: rows, checks=checks)).values():
+    found = walk(run, replace(ledger, rows=lambda _: rows, checks=checks))
+    assert not found.broken
+    for outcomes in found.outcomes.values():
         yield from outcomes.items()
 
 
@@ -184,7 +195,7 @@ def judge(folder: Path, site: SiteKind) -> tuple[set[str], set[str]]:
     archive = Archive(folder)
     run = Run(absent, absent, day, day, parts, site, PARAMETERS, PROFILES, absent, archive)
     with ExitStack() as opened:
-        certificates = [certificate_row(folder, one, site) for one in ISSUER]
+        certificates = list(certificate_rows(folder, site))
         found = [
             *ask(run, CERTIFICATES, certificates),
             *ask(run, LISTS, list(list_rows(folder, opened))),

@@ -327,7 +327,7 @@ def audited(
             centre.archive,
         )
         for ledger in LEDGERS:
-            for control, outcome in walk(run, ledger)[AuditKind.SIGN].items():
+            for control, outcome in walk(run, ledger).outcomes[AuditKind.SIGN].items():
                 found.setdefault(control, Outcome()).add(outcome)
         for control, check in CHECKS:
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import cast
 
@@ -11,9 +11,10 @@ import pytest
 
 from policies.controls import AuditKind, controls
 from policies.exchange import Part
+from reports.compliance import engine
 from reports.compliance.conclusion import Conclusion, Finding, FindingClass, conclude
 from reports.compliance.coverage import coverage
-from reports.compliance.engine import Ledger, audit, walk
+from reports.compliance.engine import Check, Judge, Ledger, audit
 from reports.compliance.results import MOST_NAMED, ControlResult, Outcome, Result
 from reports.compliance.run import Run
 from reports.tables import Text
@@ -81,9 +82,93 @@ def test_sound_rows_that_are_alike_are_judged_once_and_all_counted() -> None:
         likeness=lambda one: one.name,
     )
     shown: list[int] = []
-    found = walk(cast(Run, Site()), ledger, None, shown.append)[AuditKind.SIGN]["HC-1.2-01"]
-    assert (found.population, found.count, sum(shown)) == (6, 3, 9)
+    found = engine.walk(_parts(Part.CA), ledger, None, shown.append).outcomes[AuditKind.SIGN]
+    outcome = found["HC-1.2-01"]
+    assert (outcome.population, outcome.count, sum(shown)) == (6, 3, 9)
     assert sorted(asked) == ["broken", "broken", "broken", "other", "sound"]
+
+
+def _parts(*parts: Part) -> Run:
+    return cast(Run, Site(frozenset(parts)))
+
+
+def _found(run: Run, parts: Sequence[object], control: str) -> ControlResult:
+    every = audit(run, cast(Sequence[engine.Part], parts))[AuditKind.SIGN]
+    return next(one for one in every if one.control.id == control)
+
+
+def _ledger(control_id: str, *names: str, end: Exception | None = None) -> Ledger[Row]:
+    """Rows of which those named broken break the control, and perhaps one that is not there."""
+
+    def rows(_: Run) -> Iterator[Row]:
+        yield from map(Row, names)
+        if end is not None:
+            raise end
+
+    checks = {control_id: lambda _: lambda one: (FAULT,) * one.name.startswith("broken")}
+    return Ledger("rows", rows, lambda _: len(names), checks)
+
+
+def test_a_row_that_cannot_be_fetched_ends_in_no_conformity() -> None:
+    """Nor does it hide what was found before it, or end the audit; its value is not shown."""
+    for error in (ValueError("YAMADA"), KeyError("YAMADA"), OverflowError(), RecursionError()):
+        control, run = "HC-1.2-01", _parts(Part.CA)
+        sound = _found(run, [_ledger(control, "sound", end=error)], control)
+        assert (sound.result, sound.outcome) == (Result.UNCHECKED, None)
+        assert "after sound" in sound.remarks[0].en
+        assert "YAMADA" not in repr(sound.remarks)
+        broken = _found(run, [_ledger(control, "broken", "sound", end=error)], control)
+        assert broken.result is Result.FAILS
+        assert "broke off" in broken.remarks[0].en
+
+
+def test_a_judge_that_cannot_be_made_leaves_the_others() -> None:
+    def unmade(_: Run) -> Judge[Row]:
+        raise LookupError("YAMADA")
+
+    ledger, run = _ledger("HC-1.2-01", "broken"), _parts(Part.CA)
+    ledger = replace(ledger, checks={**ledger.checks, "HC-1.4-01": unmade})
+    assert _found(run, [ledger], "HC-1.2-01").result is Result.FAILS
+    assert _found(run, [ledger], "HC-1.4-01").result is Result.UNCHECKED
+
+
+def _says(*rows: str, end: Exception | None = None) -> Check:
+    def check(_: Run) -> Outcome:
+        outcome = Outcome(notes=[Text("注", rows[0])])
+        for row in rows:
+            outcome.judge(row, [FAULT])
+        if end is not None:
+            raise end
+        return outcome
+
+    return check
+
+
+def test_two_parts_of_one_control_are_added_in_their_order() -> None:
+    control, run = "HC-1.2-01", _parts(Part.CA)
+    ledger, more = _ledger(control, "sound", "broken 1"), {control: _says("broken 2")}
+    for parts, named in (
+        ([ledger, more], ["broken 1", "broken 2"]),
+        ([more, ledger], ["broken 2", "broken 1"]),
+    ):
+        outcome = _found(run, parts, control).outcome
+        assert outcome is not None
+        assert (outcome.population, outcome.count) == (3, 2)
+        assert [one.row for one in outcome.violations] == named
+        assert [one.en for one in outcome.notes] == ["broken 2"]
+
+
+def test_a_part_that_breaks_off_hides_nothing_of_the_other() -> None:
+    """And the sound other part is no conformity."""
+    control, run = "HC-1.2-01", _parts(Part.CA)
+    off = {control: _says("lost", end=ValueError("YAMADA"))}
+    for parts in ([_ledger(control, "broken"), off], [off, _ledger(control, "broken")]):
+        found = _found(run, parts, control)
+        assert found.result is Result.FAILS
+        assert found.outcome is not None
+        assert [one.row for one in found.outcome.violations] == ["broken"]
+        assert "YAMADA" not in repr(found)
+    assert _found(run, [_ledger(control, "sound"), off], control).result is Result.UNCHECKED
 
 
 def test_a_control_without_check_says_what_is_missing() -> None:
