@@ -338,13 +338,28 @@ def test_more_processes_find_the_same(mould: Centre, tmp_path: Path) -> None:
     centre = copy_of(mould, tmp_path)
     shown: dict[str, bool] = {}
     forge(centre, renamed)
-    change(centre, "UPDATE trail_entry SET body = '{}' WHERE code = 'APP.DECIDE'")
+    change(
+        centre,
+        "UPDATE trail_entry SET body = '{}' WHERE code = 'APP.DECIDE' AND object_id LIKE '%2'",
+        "UPDATE application SET dossier = NULL",
+        "DELETE FROM statement WHERE type = 'REVOCATION'",
+        "UPDATE inquiry_item SET answer = 'STRUCK_OFF', answered_on = '2026-11-19'",
+        "UPDATE revocation_request SET requested_at = '2026-11-19 00:00:00.000000'",
+    )
     with centre.store.read() as tx:
         run = run_of(centre, tx)
         alone = audit(run, PARTS)
         several = share(run, 2, lambda name, done, total: shown.update({name: done == total}))
     centre.store.close()
     assert several == alone
+    told = {one.control.id: one.outcome for one in several[AuditKind.SIGN] if one.outcome}
+    for control, kinds, population in (
+        ("HC-5.5.1-01", ("application", "revocation request"), 2),
+        ("HC-4.9.1-01", ("revocation request", "person"), 3),
+    ):
+        both = [one.row.rpartition(" ")[0] for one in told[control].violations]
+        assert tuple(dict.fromkeys(both)) == kinds, both
+        assert (told[control].population, told[control].count) == (population, len(both))
     assert {one.name for one in PARTS if isinstance(one, Ledger)} == shown.keys()
     assert all(shown.values())
 
