@@ -15,16 +15,19 @@ from typing import Any
 
 import sqlalchemy as sa
 from cryptography import x509
+from pydantic_core import from_json
 from sqlmodel import col, select
 
 from audit.canonical import digest
 from audit.records import TrailEntry
 from ca.records import Certificate, CertificateState, ListEntry, Order, Revocation
 from crl.archive import Archive
+from crl.lists import list_event
 from crl.records import ListState, RevocationList
 from operators.records import Statement
 from pki.findings import Severity
 from pki.serials import serial_hex
+from pki.validity import rfc3339
 from policies.profiles import ListScope
 from reports.applications import check_applications
 from reports.differences import Difference, difference, read_body, stream
@@ -244,16 +247,44 @@ def _purged(tx: Transaction, refs: list[str]) -> set[str]:
 
 
 def _statements(tx: Transaction) -> Iterator[_Fact]:
-    query = sa.select(_col(Statement.seq), _col(Statement.id), _col(Statement.body))
+    query = sa.select(
+        _col(Statement.seq),
+        _col(Statement.id),
+        _col(Statement.body),
+        _col(Statement.operator_id),
+        _col(Statement.type),
+        _col(Statement.object_id),
+    )
     for seq, group in groupby(stream(tx, query), key=lambda row: row[0]):
-        named = {statement_id: digest(body.encode()) for _, statement_id, body in group}
-        yield _Fact(seq, None, {"signed": named})
+        rows = list(group)
+        named = {one.id: digest(one.body.encode()) for one in rows}
+        faults = tuple(name for one in rows for name in _statement_faults(one))
+        yield _Fact(seq, None, {"signed": named}, faults)
+
+
+def _statement_faults(row: Any) -> Iterator[str]:
+    """Yield the columns that say other than what was signed."""
+    try:
+        said = from_json(row.body, allow_inf_nan=False)
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        yield "body"
+        return
+    for name, column in (
+        ("statement_id", row.id),
+        ("operator", row.operator_id),
+        ("type", row.type),
+        ("object_id", row.object_id),
+    ):
+        if said.get(name) != column:
+            yield name
 
 
 def check_lists(tx: Transaction, archive: Archive) -> Iterator[Difference]:
     """Yield every difference between the site's lists and the trail."""
     issued: dict[str, Mapping[str, Any]] = {}
-    published: set[str] = set()
+    published: dict[str, Mapping[str, Any]] = {}
     told = _col(TrailEntry.code).in_(["CRL.ISSUE", "CRL.PUBLISH"])
     entries = sa.select(_col(TrailEntry.seq), _col(TrailEntry.body)).where(told)
     for seq, text in stream(tx, entries):
@@ -261,15 +292,16 @@ def check_lists(tx: Transaction, archive: Archive) -> Iterator[Difference]:
         if body is not None and body["code"] == "CRL.ISSUE":
             issued[body["object_id"]] = {**body["detail"], "seq": seq}
         elif body is not None and body["code"] == "CRL.PUBLISH":
-            published.add(body["object_id"])
+            published[body["object_id"]] = body["detail"]
     query = select(RevocationList).where(RevocationList.state != ListState.NUMBERED)
     for row in tx.exec(query):
         name = f"{row.issuer_id}:{row.number}"
         entry = issued.pop(name, None)
         if entry is None:
             yield difference("list", "no_entry", 0, f"{name} has a row and no entry")
-        elif entry.get("sha256") != row.sha256:
-            yield difference("list", "differs", entry["seq"], f"{name} has another sha256")
+        elif changed := list(_list_faults(row, entry, published.get(name))):
+            said = f"{name} has another {', '.join(changed)}"
+            yield difference("list", "differs", entry["seq"], said)
         elif not archive.holds(row):
             yield difference("list", "file", entry["seq"], f"{name} lies changed in the archive")
         if (row.state is ListState.PUBLISHED) != (name in published):
@@ -277,6 +309,17 @@ def check_lists(tx: Transaction, archive: Archive) -> Iterator[Difference]:
             yield difference("list", "published", 0, said)
     for name, entry in issued.items():
         yield difference("list", "no_row", entry["seq"], f"{name} has an entry and no row")
+
+
+def _list_faults(
+    row: RevocationList, issued: Mapping[str, Any], published: Mapping[str, Any] | None
+) -> Iterator[str]:
+    """Yield the columns that say other than the entries of its making and publication."""
+    said = list_event("CRL.PUBLISH", row, "").detail
+    made = {**said, "at": rfc3339(row.this_update) if row.this_update is not None else ""}
+    yield from (name for name, value in made.items() if issued.get(name) != value)
+    if published is not None and published.get("at") != said["at"]:
+        yield "published_at"
 
 
 def _col(attribute: Any) -> Any:

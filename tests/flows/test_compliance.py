@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -409,3 +410,41 @@ def test_damaged_rows_are_named_and_end_nothing(mould: Centre, tmp_path: Path) -
     assert {"HC-4.8-01", "HC-7.1-03", "HC-7.1-06", "HC-4.3-03", "HC-4.9.10-01"} <= found.keys()
     named = {said.split(" ")[1] for said in found["HC-7.1-06"]}
     assert len(named) == 3, found["HC-7.1-06"]
+
+
+def test_whatever_is_removed_or_moved_away_is_named(mould: Centre, tmp_path: Path) -> None:
+    """Rows that leave the population of their own control are missed by the trail's."""
+    centre = copy_of(mould, tmp_path)
+    examined = "WHERE type = 'EXAMINATION' AND object_id ="
+    change(
+        centre,
+        "UPDATE statement SET body = replace(body, 'EXAMINED', 'examined') "
+        f"{examined} 'T2026-0001'",
+        f"UPDATE statement SET operator_id = 'toroku' {examined} 'T2026-0002'",
+        "UPDATE certificate SET reserved_seq = 999999 "
+        "WHERE usage = 'AUTH' AND order_id LIKE 'T2026-0001%'",
+        "UPDATE revocation_list SET state = 'NUMBERED' WHERE issuer_id = 'sign' AND number = 2",
+        "UPDATE revocation_list SET this_update = '2020-01-01 00:00:00.000000' "
+        "WHERE issuer_id = 'sign' AND number = 3",
+        "UPDATE revocation_list SET published_at = '2026-11-20 00:00:00.000000' "
+        "WHERE issuer_id = 'auth' AND number = 2",
+        "UPDATE revocation_list SET high_water_seq = 0 WHERE issuer_id = 'auth' AND number = 3",
+    )
+    found = violations(centre)
+    centre.store.close()
+    forward, reverse = (
+        {re.sub("[0-9a-f]{40}", "…", said.split("differs: ")[1]) for said in found[control]}
+        for control in ("HC-5.4.1-01", "HC-5.4.1-02")
+    )
+    assert forward == {
+        "statement T2026-0001 has another signed",
+        "statement T2026-0002 has another operator",
+        "reservation auth:… has a row and no entry",
+        "list sign:3 has another at",
+        "list auth:2 has another published_at",
+        "list auth:3 has another high_water_seq",
+    }
+    assert reverse == {
+        "reservation auth:… has an entry and no row",
+        "list sign:2 has an entry and no row",
+    }

@@ -442,6 +442,7 @@ FAULTS = (
         "HC-3.2.3-09",
         file(9),
         f"DELETE FROM revocation WHERE certificate_id IN {certificates_of(9)}",
+        also=["HC-5.4.1-02"],
     ),
     sql(
         "HC-3.3-01",
@@ -470,6 +471,7 @@ FAULTS = (
         file(4),
         "UPDATE statement SET operator_id = 'shonin' "
         f"WHERE type = 'EXAMINATION' AND object_id = '{ref(4)}'",
+        also=["HC-5.4.1-01"],
     ),
     sql(
         "HC-4.2-02",
@@ -490,6 +492,7 @@ FAULTS = (
         "HC-4.4-04",
         "card ",
         "DELETE FROM statement WHERE type = 'CARD_DESTRUCTION' AND operator_id = 'hakko'",
+        also=["HC-5.4.1-01"],
     ),
     sql(
         "HC-4.6-02",
@@ -502,7 +505,7 @@ FAULTS = (
         "HC-4.7-01",
         file(12),
         f"UPDATE revocation SET seq = 9999 WHERE certificate_id IN {certificates_of(2)}",
-        also=["HC-5.4.1-01"],
+        also=["HC-5.4.1-01", "HC-5.4.1-02"],
     ),
     sql(
         "HC-4.9.1-01",
@@ -529,6 +532,7 @@ FAULTS = (
         "HC-5.2-02",
         "entry",
         "DELETE FROM statement WHERE type = 'CEREMONY' AND operator_id = 'tachiai'",
+        also=["HC-5.4.1-01"],
     ),
     sql(
         "HC-5.2-03",
