@@ -265,19 +265,19 @@ def _result(
 ) -> ControlResult:
     """Decide by operations 8.3.
 
-    A violation is one whatever the mode: the row says it. Without one, mode H stays 未確認 until
-    the auditor confirms with evidence, though the numbers are printed; with no case at all there
-    is nothing to confirm.
+    A violation is one whatever the mode and the site's parts: the row says it. Without one, mode H
+    stays 未確認 until the auditor confirms with evidence, though the numbers are printed; with no
+    case at all there is nothing to confirm.
     """
     limits = coverage(control.id)
     remarks = tuple(one for one in (broken, limits.missing) if one is not None)
+    if outcome is not None and outcome.count:
+        return ControlResult(control, Result.FAILS, outcome, (*remarks, *outcome.notes))
     if limits.parts and not run.parts.intersection(limits.parts):
         return ControlResult(control, Result.NOT_APPLICABLE, None, (_ELSEWHERE,))
-    if outcome is None or (broken is not None and not outcome.count):
+    if outcome is None or broken is not None:
         return ControlResult(control, Result.UNCHECKED, None, remarks or (_BY_HAND,))
     remarks += tuple(outcome.notes)
-    if outcome.count:
-        return ControlResult(control, Result.FAILS, outcome, remarks)
     if not outcome.population:
         return ControlResult(control, Result.NO_CASE, outcome, remarks)
     if control.mode == "H":

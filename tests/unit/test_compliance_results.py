@@ -60,6 +60,7 @@ def test_a_result_needs_cases() -> None:
     assert result(automatic, sound=2) is Result.CONFORMS
     assert result(automatic, sound=2, broken=1) is Result.FAILS
     assert result(automatic, sound=2, part=Part.RA) is Result.NOT_APPLICABLE
+    assert result(automatic, broken=1, part=Part.RA) is Result.FAILS
     assert result(confirmed) is Result.NO_CASE
     assert result(confirmed, sound=2) is Result.UNCHECKED
     assert result(confirmed, broken=1) is Result.FAILS
