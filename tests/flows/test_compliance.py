@@ -448,3 +448,18 @@ def test_whatever_is_removed_or_moved_away_is_named(mould: Centre, tmp_path: Pat
         "reservation auth:… has an entry and no row",
         "list sign:2 has an entry and no row",
     }
+
+
+def test_documents_are_those_of_the_trail(mould: Centre, tmp_path: Path) -> None:
+    """Approved when the trail says, whatever the column; and none of them is gone."""
+    centre = copy_of(mould, tmp_path)
+    later = "at = '2026-11-25 00:00:00.000000'"
+    change(centre, f"UPDATE trail_entry SET {later} WHERE code = 'DOC.PUBLISH'")
+    assert violations(centre)["HC-9.12-01"] == [
+        "document cps 1.0 was approved after it took effect"
+    ]
+    change(centre, "DELETE FROM public_document")
+    found = violations(centre)
+    centre.store.close()
+    gone = ["document cps-1.0.pdf was released and is not there"]
+    assert (found["HC-2.2-01"], found["HC-9.12-01"]) == (gone, gone)
