@@ -112,22 +112,21 @@ def _numbers(run: Run) -> Judge[ListRow]:
 
 
 def _published(run: Run) -> Judge[ListRow]:
-    """HC-4.9.8-01: from thisUpdate; one that a newer list overtook need not be published."""
+    """HC-4.9.8-01: from thisUpdate until it, or a newer one in its place, was published."""
     limit = timedelta(minutes=float(run.number("CRL_PUBLISH_MIN")))
-    newest: dict[str, int] = {}
+    soonest: dict[tuple[str, int], datetime] = {}
+    first: dict[str, datetime] = {}
     row = sa.inspect(RevocationList).columns
-    series = (row.issuer_id, row.scope, row.shard)
-    query = sa.select(*series, sa.func.max(row.number)).group_by(*series)
-    query = query.where(row.published_at < run.moment.at)
-    for issuer, scope, shard, number in run.tx.execute(query):
-        newest[Series(issuer, scope, shard).key] = number
+    query = sa.select(row.issuer_id, row.scope, row.shard, row.number, row.published_at)
+    query = query.order_by(row.number.desc())
+    for issuer, scope, shard, number, at in run.tx.execute(query):
+        key = Series(issuer, scope, shard).key
+        first[key] = min(first.get(key, run.moment.at), at or run.moment.at)
+        soonest[key, number] = first[key]
 
     def judge(one: ListRow) -> Sequence[Text]:
-        at = one.row.published_at
-        if at is None or at >= run.moment.at:
-            overtaken = newest.get(one.row.series.key, 0) > one.row.number
-            at = None if overtaken else run.moment.at
-        if at is None or at - this_update(one.parsed) <= limit:
+        at = soonest[one.row.series.key, one.row.number]
+        if at - this_update(one.parsed) <= limit:
             return ()
         minutes = int((at - this_update(one.parsed)) / timedelta(minutes=1))
         return (Text(f"公開まで{minutes}分", f"took {minutes} min to be published"),)

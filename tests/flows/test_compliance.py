@@ -463,3 +463,20 @@ def test_documents_are_those_of_the_trail(mould: Centre, tmp_path: Path) -> None
     centre.store.close()
     gone = ["document cps-1.0.pdf was released and is not there"]
     assert (found["HC-2.2-01"], found["HC-9.12-01"]) == (gone, gone)
+
+
+def test_a_newer_list_excuses_no_late_one(mould: Centre, tmp_path: Path) -> None:
+    """One that a newer list overtook in time need not be published; a day later is too late."""
+    centre = copy_of(mould, tmp_path)
+    third = "WHERE issuer_id = 'sign' AND number = 3"
+    change(centre, f"UPDATE revocation_list SET published_at = NULL, state = 'STORED' {third}")
+    (late,) = violations(centre)["HC-4.9.8-01"]
+    assert late.startswith("list sign FULL 3 took ")
+    change(
+        centre,
+        "UPDATE revocation_list SET published_at = "
+        f"(SELECT this_update FROM revocation_list {third}) "
+        "WHERE issuer_id = 'sign' AND number = 4",
+    )
+    assert "HC-4.9.8-01" not in violations(centre)
+    centre.store.close()
