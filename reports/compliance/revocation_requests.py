@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from policies.controls import AuditKind
 from policies.grounds import ground
 from ra.casework.records import Answer, InquiryItem
 from ra.records import Application, RequestState, RevocationRequest
+from ra.revocation import request_digest
 from reports.compliance.engine import Check, Judge, Ledger
 from reports.compliance.results import Outcome
 from reports.compliance.run import Run, kinds_of
@@ -53,11 +55,21 @@ class RequestRow:
         """Both: a carrier holds the keys of both uses."""
         return kinds_of(None)
 
-    @property
+    @cached_property
     def is_executed(self) -> bool:
-        """Whether it was carried out in the period."""
-        in_period: bool = self.run.since <= self.data["requested_at"] < self.run.until
+        """Whether it was carried out, as it is at once, in the period; the trail says when."""
+        asked, run = self.find("REV.REQUEST"), self.run
+        if asked is not None:
+            in_period = asked.seq in run.positions
+        else:
+            in_period = run.since <= self.data["requested_at"] < run.until
         return in_period and self.data["state"] == RequestState.EXECUTED.value
+
+    @property
+    def is_later(self) -> bool:
+        """Whether it came after the moment."""
+        late: bool = self.data["requested_at"] > self.run.moment.at
+        return late and self.find("REV.REQUEST") is None
 
     def find(self, code: str) -> TrailEntry | None:
         """Return its entry of the code, of any outcome."""
@@ -77,8 +89,7 @@ def rows(run: Run) -> Iterator[RequestRow]:
     ]
     query = (
         sa.select(*columns, application.erased_at, application.director_role)
-        .join(Application, application.ref == table.application_ref)
-        .where(table.requested_at <= run.moment.at)
+        .outerjoin(Application, application.ref == table.application_ref)
         .order_by(table.id)
         .limit(_PAGE)
     )
@@ -87,13 +98,15 @@ def rows(run: Run) -> Iterator[RequestRow]:
         after = page[-1].id
         entries, signed, reports = _beside(run, page)
         for one in page:
-            yield RequestRow(
+            row = RequestRow(
                 dict(one._mapping),
                 run,
                 [*entries[one.id], *_executions(entries[one.carrier_id], one.requested_at)],
                 signed[one.id],
                 reports[one.application_ref],
             )
+            if not row.is_later:
+                yield row
 
 
 def _executions(entries: Sequence[TrailEntry], since: Any) -> list[TrailEntry]:
@@ -186,14 +199,20 @@ def _reviewed(row: RequestRow) -> Iterator[Text]:
 
 
 def _followed(run: Run) -> Judge[RequestRow]:
-    """Judge emergencies whose time for the form is over at the moment."""
+    """Judge emergencies of the period, and those whose time for the form ended in it.
+
+    Only where that time is over at the moment.
+    """
     days = timedelta(days=int(run.number("EMERG_FORM_DAYS")))
 
     def judge(row: RequestRow) -> Sequence[Text] | None:
-        last = japan_date(row.data["requested_at"]) + days
-        if not row.is_executed or not row.data["emergency"] or run.moment.day <= last:
+        called = japan_date(row.data["requested_at"])
+        last = called + days
+        if row.data["state"] != RequestState.EXECUTED.value or not row.data["emergency"]:
             return None
-        if any(one <= last for one in row.reports):
+        if run.moment.day <= last or not (row.is_executed or run.first <= last <= run.last):
+            return None
+        if any(called <= one <= last for one in row.reports):
             return ()
         return (Text("期限までに届出書がない", "the written form did not come in its time"),)
 
@@ -209,7 +228,19 @@ def _kept(row: RequestRow) -> Sequence[Text]:
     ]
     if StatementType.REVOCATION.value not in row.signed:
         facts.append(Text("失効の決定の署名がない", "no signed decision is kept"))
+    asked = row.find("REV.REQUEST")
+    if asked is not None and row.data["erased_at"] is None:
+        kept = RevocationRequest(**{name: row.data[name] for name in _REQUESTED})
+        detail = (asked.content() or {}).get("detail", {})
+        if detail.get("request") != request_digest(row.run.tx, kept):
+            facts.append(Text("請求が記録と異なる", "the request is not as it was entered"))
     return facts
+
+
+_REQUESTED = (
+    *("id", "application_ref", "carrier_id", "ground", "channel", "requester", "evidence"),
+    *("emergency", "requested_at"),
+)
 
 
 def _prompt(run: Run) -> Judge[RequestRow]:

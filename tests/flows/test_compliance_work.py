@@ -309,6 +309,7 @@ def audited(
     centre: Centre,
     touch: Callable[[Register], None] | None = None,
     rules: Parameters = RULES,
+    days: tuple[date, date] = DAYS,
 ) -> dict[str, Outcome]:
     """What every check of ours finds for the report on signing."""
     found: dict[str, Outcome] = {}
@@ -318,7 +319,7 @@ def audited(
         run = Run(
             tx,
             moment(tx, centre.now, centre.now),
-            *DAYS,
+            *days,
             frozenset(Part),
             SiteKind.TRAINING,
             rules,
@@ -457,7 +458,12 @@ FAULTS = (
         check_of(12, "QUALIFICATION", "result = 'FAIL'"),
         also=["HC-3.2.3-05"],
     ),
-    sql("HC-3.4-01", REQUEST, "UPDATE revocation_request SET evidence = ' '"),
+    sql(
+        "HC-3.4-01",
+        REQUEST,
+        "UPDATE revocation_request SET evidence = ' '",
+        also=["HC-5.5.1-01"],
+    ),
     sql("HC-4.1-01", file(5), file_of(5, "terms_version = 'DEMO-0.9'")),
     sql(
         "HC-4.1-02",
@@ -512,8 +518,14 @@ FAULTS = (
         REQUEST,
         "UPDATE revocation_request SET requested_at = '2026-11-18 00:00:00.000000' "
         "WHERE ground = 'C12_CARD_SCRAPPED'",
+        also=["HC-5.5.1-01"],
     ),
-    sql("HC-4.9.2-01", REQUEST, "UPDATE revocation_request SET requester = ''"),
+    sql(
+        "HC-4.9.2-01",
+        REQUEST,
+        "UPDATE revocation_request SET requester = ''",
+        also=["HC-5.5.1-01"],
+    ),
     sql(
         "HC-4.9.3-01",
         REQUEST,
@@ -617,6 +629,34 @@ def test_each_control_names_what_breaks_it(copy: Centre, fault: Fault) -> None:
         if outcome.count and control != fault.control
     }
     assert set(broken) == fault.also, broken
+
+
+def faults_of(found: dict[str, Outcome], control: str) -> list[str]:
+    return [f"{one.row}: {one.fact.en}" for one in found[control].violations]
+
+
+def test_a_request_moved_out_of_the_period_is_judged(copy: Centre) -> None:
+    """The trail says when it came, and what of; the row is not believed."""
+    count = audited(copy)["HC-4.9.3-01"].population
+    change(copy, ["UPDATE revocation_request SET requested_at = '2031-01-01 00:00:00.000000'"])
+    found = audited(copy)
+    assert found["HC-4.9.3-01"].population == count
+    told = [one for one in faults_of(found, "HC-5.5.1-01") if "not as it was entered" in one]
+    assert len(told) == count
+
+
+def test_a_form_is_asked_for_in_the_period_in_which_its_time_ends(copy: Centre) -> None:
+    """An emergency of the days before is no case of its own period yet, and one of the next."""
+    for first, last, population in (
+        (date(2026, 11, 1), TODAY, 1),
+        (date(2026, 11, 22), date(2026, 11, 22), 1),
+        (date(2026, 11, 23), date(2026, 11, 30), 0),
+    ):
+        found = audited(copy, days=(first, last))["HC-4.9.3-02"]
+        assert (found.population, found.count) == (population, 0), first
+    change(copy, [file_of(13, "received_on = '2026-11-01'")])
+    early = audited(copy, days=(date(2026, 11, 22), date(2026, 11, 22)))["HC-4.9.3-02"]
+    assert early.count == 1
 
 
 def test_every_control_has_its_fault() -> None:
