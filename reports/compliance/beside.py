@@ -16,6 +16,7 @@ from sqlmodel import col
 from audit.records import TrailEntry
 from ca.records import Carrier, Certificate, Order, Revocation
 from operators.records import Statement
+from policies.applications import Channel
 from policies.moves import moves
 from ra.casework.records import Fee, FieldMatch, Inquiry, InquiryItem, Notice, NoticeKind
 from ra.records import Application, Check, Document
@@ -84,7 +85,7 @@ def beside(run: Run, page: Sequence[Any]) -> Beside:
     """Return what stands beside a page of applications, up to the moment."""
     refs = [one.ref for one in page]
     head = run.moment.head.seq
-    special = [one for one in page if one.type not in _PLAIN or one.erased_at is not None]
+    special = [one for one in page if not _is_plain(one)]
     about = {one.ref for one in special} | {one.replaces for one in special if one.replaces}
     rejection = col(Notice.kind) == NoticeKind.REJECTION
     orders = (Order.id, Order.accepted_seq, Order.attempt)
@@ -117,7 +118,11 @@ def beside(run: Run, page: Sequence[Any]) -> Beside:
 
 
 _PLAIN = frozenset({"NEW", "CONTACT_CHANGE", "LOSS_REPORT", "STOP_USE", "PIN_UNLOCK"})
-"""Types whose checks ask nothing of the person's other files."""
+"""Types whose checks ask nothing of the person's other files, unless it was a disaster."""
+
+
+def _is_plain(one: Any) -> bool:
+    return one.type in _PLAIN and one.channel != Channel.DISASTER and one.erased_at is None
 
 
 def _plain(column: Any) -> Any:

@@ -156,24 +156,23 @@ def _matches(file: File, approval: Step) -> Sequence[Text] | None:
 
 
 def _later_papers(run: Run) -> Judge[File]:
-    """Judge temporary issues whose time for the papers is over at the run's moment."""
+    """Judge issues after a disaster whose time for the papers is over at the run's moment."""
     days = timedelta(days=int(run.number("TEMP_DOC_DAYS")))
 
     def judge(file: File) -> Sequence[Text] | None:
-        if file.data["type"] != "TEMP_DISASTER":
-            return None
-        due = [one for one in file.beside.issued.get(file.ref, ()) if _over(one.at, days, run)]
-        if not due:
-            return None
-        living = [one for one in due if one.lives(run.moment.head.seq, run.moment.at)]
         codes = [
             rule.document
             for rule in load_document_rules().rules(file.rule.code, file.channel)
             if rule.need == "later" and rule.when == "always"
         ]
+        due = [one for one in file.beside.issued.get(file.ref, ()) if _over(one.at, days, run)]
+        if not codes or not due:
+            return None
+        living = [one for one in due if one.lives(run.moment.head.seq, run.moment.at)]
         received = file.data["received_on"]
+        last = japan_date(min(one.at for one in due)) + days
         proofs = file.beside.proofs.get(file.data["person_id"], ())
-        there = {name.partition(" ")[0] for name, day in proofs if day >= received}
+        there = {name.partition(" ")[0] for name, day in proofs if received <= day <= last}
         return [
             Text(
                 f"期限後も {code} がなく、証明書が有効",

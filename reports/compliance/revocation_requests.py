@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -303,25 +303,46 @@ def struck_off(run: Run) -> Outcome:
 
 
 def _living(run: Run, person: str, day: date, hours: int) -> list[Text]:
-    """Return a fact where a certificate of the person lived longer than allowed."""
+    """Return a fact where a certificate of the person lives, or was revoked in the period, late."""
     certificate = sa.inspect(Certificate).columns
+    revoked = col(Revocation.seq)
     query = (
-        sa.select(certificate.serial, certificate.not_after, col(Revocation.seq))
+        sa.select(certificate.serial, certificate.not_after, revoked, col(TrailEntry.at))
         .select_from(Order)
         .join(Carrier, col(Carrier.order_id) == col(Order.id))
         .join(Certificate, certificate.carrier_id == col(Carrier.id))
         .outerjoin(Revocation, col(Revocation.certificate_id) == certificate.id)
+        .outerjoin(TrailEntry, col(TrailEntry.seq) == revoked)
         .where(col(Order.holder_id) == person, certificate.reserved_seq <= run.moment.head.seq)
     )
-    over = japan_date(run.moment.at - timedelta(hours=hours)) > day
+    limit = timedelta(hours=hours)
     return [
         Text(
             f"抹消の回答の後も証明書 {serial} が有効",
             f"the certificate {serial} lives though the register struck its holder off",
         )
-        for serial, not_after, seq in run.tx.execute(query)
-        if over and not_after > run.moment.at and (seq is None or seq > run.moment.head.seq)
+        if seq is None or seq > run.moment.head.seq
+        else Text(
+            f"証明書 {serial} は抹消の回答の後、遅れて失効した",
+            f"the certificate {serial} was revoked late after the register struck its holder off",
+        )
+        for serial, not_after, seq, at in run.tx.execute(query)
+        if _is_late(run, not_after, seq, at, day, limit)
     ]
+
+
+def _is_late(
+    run: Run,
+    not_after: datetime,
+    seq: int | None,
+    at: datetime | None,
+    day: date,
+    limit: timedelta,
+) -> bool:
+    if seq is None or seq > run.moment.head.seq:
+        return not_after > run.moment.at and japan_date(run.moment.at - limit) > day
+    end = min(at or run.moment.at, not_after)
+    return seq in run.positions and japan_date(end - limit) > day
 
 
 CHECKS: Mapping[str, Check] = {"HC-4.9.1-01": struck_off}

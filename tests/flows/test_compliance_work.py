@@ -659,6 +659,40 @@ def test_a_form_is_asked_for_in_the_period_in_which_its_time_ends(copy: Centre) 
     assert early.count == 1
 
 
+def later_papers(day: str) -> list[str]:
+    """Papers of the disaster file, come on the day, and its certificates not revoked."""
+    return [
+        f"DELETE FROM revocation WHERE certificate_id IN {certificates_of(9)}",
+        *(
+            f"INSERT INTO document (application_ref, code, number, received_on, result, note, "
+            f"checked_by) VALUES ('{ref(9)}', '{code}', 1, '{day}', 'OK', '', '')"
+            for code in ("LICENCE_COPY", "RESIDENT_RECORD")
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("day", "more", "late"),
+    [
+        ("2026-11-21", [], 0),
+        ("2026-11-23", [], 2),
+        ("2026-11-23", [file_of(9, "type = 'NEW'")], 2),
+    ],
+)
+def test_later_papers_come_in_time(copy: Centre, day: str, more: list[str], late: int) -> None:
+    """Of whatever came in by the channel of a disaster."""
+    change(copy, [*later_papers(day), *more])
+    assert audited(copy)["HC-3.2.3-09"].count == late
+
+
+@pytest.mark.parametrize(("day", "late"), [("2026-11-18", 2), ("2026-11-20", 0)])
+def test_a_holder_struck_off_is_revoked_in_time(copy: Centre, day: str, late: int) -> None:
+    """Also where the certificates were revoked in the end."""
+    struck = f"answer = 'STRUCK_OFF', answered_on = '{day}'"
+    change(copy, [f"UPDATE inquiry_item SET {struck} WHERE application_ref = '{ref(20)}'"])
+    assert len([1 for one in faults_of(audited(copy), "HC-4.9.1-01") if "late" in one]) == late
+
+
 def test_every_control_has_its_fault() -> None:
     ours = {control for ledger in LEDGERS for control in ledger.checks}
     ours |= {control for control, _ in CHECKS}
