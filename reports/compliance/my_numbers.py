@@ -14,6 +14,7 @@ from ra.records import (
     Application,
     Document,
     ImportRejection,
+    ImportRun,
     PersonVersion,
     RevocationRequest,
 )
@@ -21,11 +22,14 @@ from ra.records import (
     Check as Examined,
 )
 from reports.compliance.engine import Check
+from reports.compliance.records import Answer, FindingRow
 from reports.compliance.results import Outcome, Violation
 from reports.compliance.run import Run
 from reports.tables import Text
 
-_TWELVE = re.compile(r"(?<![0-9])[0-9](?:[-\s]?[0-9]){11}(?![0-9])", re.ASCII)
+_BETWEEN = r"[-_\u2010-\u2015\u2212\u30fb\u30fc\s]?"
+"""What may stand between digits: spaces, dashes, the long vowel mark, the middle dot."""
+_TWELVE = re.compile(rf"(?<![0-9])[0-9](?:{_BETWEEN}[0-9]){{11}}(?![0-9])")
 _WEIGHTS = (6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)
 """Of the eleven digits from the left. Source: 平成26年総務省令第85号 art. 5, recalled."""
 _TELEPHONE = "telephone"
@@ -50,6 +54,8 @@ _TEXTS: Sequence[tuple[Any, tuple[str, ...]]] = (
             "institution_ja",
             "institution_en",
             "municipality",
+            "office",
+            "association",
             "member_id",
             "reject_reason",
         ),
@@ -63,6 +69,9 @@ _TEXTS: Sequence[tuple[Any, tuple[str, ...]]] = (
     (Fee, ("reference", "note")),
     (RevocationRequest, ("requester", "evidence", "refusal", "review_note")),
     (ImportRejection, ("text", "hint")),
+    (ImportRun, ("file_name",)),
+    (Answer, ("note", "evidence_name")),
+    (FindingRow, ("fact", "action")),
 )
 
 
