@@ -228,19 +228,17 @@ def leavers(run: Run) -> Outcome:
 
 
 def auditors(run: Run) -> Outcome:
-    """Judge who held the role of the auditor in the period: no other role at that time."""
+    """Judge who held the role of the auditor in the period: no other role at any time of it.
+
+    Source: operations 1.2: no operating role, now or in the audited period.
+    """
     outcome = Outcome()
     for account, roles in _accounts(run):
-        audits = [one for one in roles if one.role is Role.AUDITOR]
-        if audits:
-            others = {
-                one.role
-                for one in roles
-                if one.role is not Role.AUDITOR and any(_together(one, own) for own in audits)
-            }
+        held = {one.role for one in roles}
+        if Role.AUDITOR in held:
             facts = [
-                Text(f"同時に {one} を持つ", f"holds {one} at the same time")
-                for one in sorted(others)
+                Text(f"対象期間に {one} を持つ", f"held {one} in the period")
+                for one in sorted(held - {Role.AUDITOR})
             ]
             outcome.judge(f"account {account.operator_id}", facts)
     return outcome

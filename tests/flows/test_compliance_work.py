@@ -693,6 +693,24 @@ def test_a_holder_struck_off_is_revoked_in_time(copy: Centre, day: str, late: in
     assert len([1 for one in faults_of(audited(copy), "HC-4.9.1-01") if "late" in one]) == late
 
 
+def test_an_auditor_held_no_other_role_in_the_period(copy: Centre) -> None:
+    """Though it ended before the audit began."""
+
+    def before(register: Register) -> None:
+        register.accounts["kansa"].roles.append(HeldRole(10, Role.RA_EXAMINER, until_seq=12))
+
+    assert faults_of(audited(copy, before), "HC-8.2-01") == [
+        "account kansa: held RA_EXAMINER in the period"
+    ]
+
+
+@pytest.mark.parametrize("dash", "-‐‑–—―−－ーｰ・_ \u3000")
+def test_twelve_digits_are_found_however_they_are_parted(dash: str) -> None:
+    assert list(my_numbers.numbers(dash.join(("番号１２３４", "5678", "９０１８")))) == [
+        "123456789018"
+    ]
+
+
 def test_every_control_has_its_fault() -> None:
     ours = {control for ledger in LEDGERS for control in ledger.checks}
     ours |= {control for control, _ in CHECKS}
