@@ -6,6 +6,7 @@ signature) is not here.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -209,10 +210,10 @@ def _rows(
     key: str, title: Text, found: Iterable[tuple[ControlResult, Sequence[Violation]]]
 ) -> Table:
     """Return the annex: identifiers and facts, no name of a holder or applicant."""
-    rows = [Row((one.control.id, it.row, it.fact)) for one, every in found for it in every]
+    rows = [Row((one.control.id, _named(it.row), it.fact)) for one, every in found for it in every]
     columns = (
         _CONTROL,
-        Column("row", Text("行", "Row"), Kind.TEXT),
+        Column("row", Text("行", "Row"), Kind.WORDS),
         Column("fact", Text("事実", "Fact"), Kind.WORDS),
     )
     definition = Text(
@@ -220,3 +221,35 @@ def _rows(
         "Rows are named by numbers; names of people are left out.",
     )
     return Table(key, title, definition, columns, tuple(rows))
+
+
+_KINDS = {
+    "account": "操作者",
+    "anchor": "アンカー",
+    "anchors": "アンカー",
+    "application": "申請",
+    "CA": "認証局",
+    "card": "カード",
+    "ceremony": "鍵生成式",
+    "certificate": "証明書",
+    "document": "文書",
+    "entries": "記録",
+    "entry": "記録",
+    "fee": "手数料",
+    "list": "失効リスト",
+    "lists": "失効リスト",
+    "order": "発行指示",
+    "person": "人",
+    "register": "操作者登録簿",
+    "reservation": "証明書の予約",
+    "revocation": "失効",
+    "revocation request": "失効申請",
+    "statement": "署名",
+    "trail": "監査ログ",
+}
+_KIND = re.compile(rf"(^|, )({'|'.join(sorted(_KINDS, reverse=True))})(?= |$)")
+
+
+def _named(row: str) -> Text:
+    """Return the row's name with its kind in both languages."""
+    return Text(_KIND.sub(lambda found: found[1] + _KINDS[found[2]], row), row)
