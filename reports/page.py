@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.cells import MARK, NOTHING, NUMERIC, cell_text, ems, fact_text, is_marked, mark_text
@@ -96,8 +97,7 @@ def _as_of(stamp: Stamp, language: Language) -> str:
 def _table(table: Table, language: Language) -> PageTable:
     marked = is_marked(table)
     kinds = [column.kind for column in table.columns]
-    words = (n for n, kind in enumerate(kinds) if kind in (Kind.TEXT, Kind.WORDS))
-    first_words = next(words, None)
+    heading = _heading(kinds)
 
     def texts(row: Row) -> tuple[str, ...]:
         cells = zip(row.values, kinds, strict=True)
@@ -114,7 +114,7 @@ def _table(table: Table, language: Language) -> PageTable:
     cells = [*(row.texts for row in rows), total or ("",) * len(heads)]
     widths = [_width(column) for column in zip(*cells, strict=True)]
     columns = tuple(
-        PageColumn(title, style, max(width, _title_width(title)) + _PADDING, place == first_words)
+        PageColumn(title, style, max(width, _title_width(title)) + _PADDING, place == heading)
         for place, ((title, style), width) in enumerate(zip(heads, widths, strict=True))
     )
     return PageTable(
@@ -125,6 +125,15 @@ def _table(table: Table, language: Language) -> PageTable:
         total=total,
         notes=tuple(note.within(language) for note in table.notes),
     )
+
+
+def _heading(kinds: Sequence[Kind]) -> int | None:
+    """Return the column that heads each row: the first with words, or with a day or month."""
+    for wanted in ((Kind.TEXT, Kind.WORDS), _UNBROKEN):
+        for place, kind in enumerate(kinds):
+            if kind in wanted:
+                return place
+    return None
 
 
 def _width(texts: tuple[str, ...]) -> float:

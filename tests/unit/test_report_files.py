@@ -110,6 +110,19 @@ def test_hostile_text_stays_text_in_page_style_and_drawings() -> None:
     assert f'<th scope="row" lang="ja">{RARE}</th>' in text
 
 
+def test_a_row_of_figures_is_headed_by_its_month() -> None:
+    report = nasty()
+    months = report.tables[0]
+    figures = replace(
+        months,
+        columns=(months.columns[2], months.columns[0]),
+        rows=tuple(Row((row.values[2], row.values[0])) for row in months.rows),
+        total=None,
+    )
+    text = page_of(replace(report, tables=(figures,), charts=()))
+    assert text.count('<th scope="row" class="when">2016-') == len(figures.rows)
+
+
 def test_drawings_are_named_and_hold_a_title_for_each_value() -> None:
     found = SVG.findall(page_of(prefectures()))
     assert len(found) == 2
