@@ -185,7 +185,8 @@ class Engagements:
         """Sign the conclusion that follows from results and findings; nothing is entered after it.
 
         ``computed``: the automatic run's results as of the moment. Raises ``Refused`` for another
-        auditor than the one who opened.
+        auditor than the one who opened, ``Conflict`` where something was entered since the moment:
+        a report as of it would not show what is signed.
         """
         engagement = self._open_one(tx, engagement_id, auditor)
         if auditor.operator_id != engagement.auditor:
@@ -194,8 +195,17 @@ class Engagements:
                 f"{engagement.auditor} opened {engagement_id} and signs it",
                 "Open an engagement of your own.",
             )
-        results = with_answers(computed, records.answers_of(tx, engagement_id))
-        raised = findings(records.findings_of(tx, engagement_id), self.trail.position(tx))
+        answers = records.answers_of(tx, engagement_id)
+        found = records.findings_of(tx, engagement_id)
+        entered = [one.seq for one in answers] + [one.raised_seq for one in found]
+        if any(seq > moment.head.seq for seq in entered):
+            raise Conflict(
+                "audit.engagement.later",
+                f"something was entered in {engagement_id} while its checks ran",
+                "Look at it, and sign again.",
+            )
+        results = with_answers(computed, answers)
+        raised = findings(found, moment.head.seq)
         conclusion = conclude(results, raised)
         record = self._record(tx, engagement, moment, results, conclusion)
         seen = digest(record)

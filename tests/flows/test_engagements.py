@@ -154,6 +154,21 @@ def test_an_answer_never_hides_a_violation(empty_centre: Centre, book: Engagemen
     assert by_id["HC-3.1-01"].result is Result.FAILS
 
 
+def test_what_is_entered_while_the_checks_run_is_not_signed_unseen(
+    empty_centre: Centre, book: Engagements
+) -> None:
+    engagement_id, at = opened(empty_centre, book), now(empty_centre)
+    answer_everything(empty_centre, book, engagement_id)
+    with empty_centre.store.begin() as tx:
+        signer = empty_centre.signers["kansa"]
+        refused(
+            Conflict,
+            "audit.engagement.later",
+            lambda: book.conclude(tx, engagement_id, signer, at, computed()),
+        )
+    assert concluded(empty_centre, book, engagement_id) is Conclusion.CONFORMS
+
+
 def test_who_may_do_what(empty_centre: Centre, book: Engagements) -> None:
     centre, signers = empty_centre, empty_centre.signers
     engagement_id, at = opened(centre, book), now(centre)
