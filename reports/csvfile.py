@@ -10,7 +10,7 @@ from decimal import Decimal
 Cell = str | int | Decimal | None
 
 # The full-width signs start a formula too in Japanese spreadsheets.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:

@@ -300,7 +300,7 @@ def test_workbook_survives_libreoffice(tmp_path: Path) -> None:
     assert ours == theirs
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
 def test_csv_text_never_starts_a_formula(start: str) -> None:
     rows = read_csv(csv_bytes(("a", "b"), [(start + "1+1", -5), ("a=1", None)]))
     assert rows == [["a", "b"], ["'" + start + "1+1", "-5"], ["a=1", ""]]
