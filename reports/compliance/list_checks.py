@@ -177,7 +177,7 @@ def _must_stand(run: Run, one: ListRow, serial: str) -> bool:
 
 
 def _matching(run: Run) -> Judge[SeriesRow]:
-    """HC-4.9.10-01: each revocation has its entry, and each entry of ours its revocation."""
+    """HC-4.9.10-01: each revocation has its entry for its time, each entry of ours a revocation."""
 
     def judge(one: SeriesRow) -> Sequence[Text]:
         lost = sa.select(col(Certificate.serial)).join(
@@ -197,10 +197,24 @@ def _matching(run: Run) -> Judge[SeriesRow]:
             .outerjoin(Revocation, col(Revocation.certificate_id) == col(Certificate.id))
             .where(col(ListEntry.series) == one.series.key, col(Revocation.ground).is_(None))
         )
+        other = (
+            sa.select(col(ListEntry.serial))
+            .join(Certificate, sa.and_(col(Certificate.serial) == col(ListEntry.serial), *mine))
+            .join(Revocation, col(Revocation.certificate_id) == col(Certificate.id))
+            .where(
+                col(ListEntry.series) == one.series.key,
+                (col(ListEntry.not_after) != col(Certificate.not_after))
+                | (col(ListEntry.seq) != col(Revocation.seq)),
+            )
+        )
         without = run.tx.execute(lost.where(*mine, ~listed).limit(_MOST_TOLD)).scalars()
         facts = [
             Text(f"失効した{serial}の要素がない", f"have no entry of the revoked {serial}")
             for serial in without
+        ]
+        facts += [
+            Text(f"{serial}の要素の期限か位置が異なる", f"drop {serial} at another time")
+            for serial in run.tx.execute(other.limit(_MOST_TOLD)).scalars()
         ]
         return facts + [
             Text(f"{serial}の失効がない", f"have an entry of {serial}, which nobody revoked")

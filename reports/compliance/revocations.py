@@ -97,6 +97,7 @@ _QUERY = (
         col(ListEntry.entry_der),
         col(RevocationRequest.requested_at),
         col(RevocationList.published_at).label("list_published_at"),
+        col(RevocationList.high_water_seq),
         col(TrailEntry.body),
         col(TrailEntry.code),
     )
@@ -135,7 +136,8 @@ def rows(run: Run) -> Iterator[RevocationRow]:
         body = read_body(data["body"]) or {}
         said = body.get("detail", {}) if data["code"] == "REV.EXECUTE" else {}
         published = data["list_published_at"]
-        if published is not None and published >= run.moment.at:
+        early = (data["high_water_seq"] or 0) < data["seq"]  # the list cannot have held it
+        if published is not None and (early or published >= run.moment.at):
             published = None
         signer = known.get(data["issuer_id"])
         asked = data["requested_at"] if data["request_id"] else _decided_at(run, data)

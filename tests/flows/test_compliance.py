@@ -482,3 +482,22 @@ def test_a_newer_list_excuses_no_late_one(mould: Centre, tmp_path: Path) -> None
     )
     assert "HC-4.9.8-01" not in violations(centre)
     centre.store.close()
+
+
+@pytest.mark.parametrize("edit", ["not_after = '2020-01-01 00:00:00.000000'", "seq = 99999"])
+def test_no_entry_is_made_to_leave_the_lists(mould: Centre, tmp_path: Path, edit: str) -> None:
+    """Its own end and position decide on which lists it must stand: they are the certificate's."""
+    centre = copy_of(mould, tmp_path)
+    change(centre, f"UPDATE list_entry SET {edit} WHERE series = 'sign/FULL/0'")
+    (found,) = violations(centre)["HC-4.9.10-01"]
+    centre.store.close()
+    assert found.startswith("lists sign FULL drop ")
+
+
+def test_a_revocation_is_on_no_list_made_before_it(mould: Centre, tmp_path: Path) -> None:
+    centre = copy_of(mould, tmp_path)
+    change(centre, "UPDATE revocation SET crl_number = 1")
+    found = violations(centre)["HC-4.9.5-01"]
+    centre.store.close()
+    assert all(" took 7" in said for said in found)
+    assert len(found) == 2
