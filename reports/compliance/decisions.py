@@ -7,11 +7,13 @@ from datetime import date, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import col
+from sqlmodel import col, select
 
+from audit.canonical import digest
 from audit.records import TrailEntry
 from operators.accounts import Moment as Standing
 from operators.identity import Identity, plain
+from operators.records import Operator
 from operators.register import Register
 from operators.statements import StatementType
 from pki.errors import HpkiError
@@ -75,10 +77,13 @@ def _two_people(_: Run) -> Judge[File]:
 def _own_file(run: Run, register: Register) -> Judge[File]:
     """Judge by the names the register still knows; what was erased cannot be compared."""
     known = dict[str, list[tuple[str, Identity]]]()
-    for name in register.accounts:
+    erased = set(run.tx.exec(select(Operator.id).where(Operator.full_name == "")))
+    changed = set[str]()
+    for name in register.accounts.keys() - erased:
         try:
             identity = run.directory.identity(run.tx, name)
         except HpkiError:
+            changed.add(name)
             continue
         known.setdefault(plain(identity.full_name), []).append((name, identity))
     known.pop("", None)
@@ -104,6 +109,9 @@ def _own_file(run: Run, register: Register) -> Judge[File]:
         return [
             Text(f"{one} 本人の申請の可能性", f"it may be {one}'s own file")
             for one in sorted(maybe & people)
+        ] + [
+            Text(f"{one} の氏名が登録と異なる", f"{one} has another name than is registered")
+            for one in sorted(changed & people)
         ]
 
     return judge
@@ -253,6 +261,10 @@ def _kept(_: Run) -> Judge[File]:
 def _missing(file: File) -> Iterator[Text]:
     if not file.signed:
         yield Text("審査記録がない", "no record of the examination is kept")
+    elif file.signed_digest != digest(file.data["dossier"].encode()):
+        yield Text("審査記録が署名と異なる", "the record is not that which was signed")
+    if None in (file.data["kanji_name"], file.data["birth_date"]):
+        yield Text("申請者の記録がない", "who applied is not there")
     wanted = {rule.document for rule in file.required()} & {"APPLICATION_FORM"}
     if not wanted <= file.papers.keys():
         yield Text("申請書がない", "the application form is not there")

@@ -123,6 +123,12 @@ class File:
         found: Mapping[str, Any] = from_json(self.data["dossier"] or "{}")
         return found
 
+    @property
+    def signed_digest(self) -> object:
+        """The digest of what was signed last, by the trail."""
+        found = (one.detail.get("dossier") for one in reversed(self.moves))
+        return next((one for one in found if one), None)
+
     def wanted(self, kind: str) -> CheckRule | None:
         """Return the rule of a check that its examination must have."""
         return _wanted(self.rule.issues, self.data["director_role"] is not None).get(kind)
@@ -176,7 +182,7 @@ _COLUMNS: list[sa.ColumnElement[Any]] = [
 _QUERY = (
     sa.select(*_COLUMNS)
     .select_from(Application)
-    .join(Person, col(Person.id) == col(Application.person_id))
+    .outerjoin(Person, col(Person.id) == col(Application.person_id))
     .outerjoin(
         PersonVersion,
         (col(PersonVersion.person_id) == col(Application.person_id))

@@ -711,6 +711,31 @@ def test_twelve_digits_are_found_however_they_are_parted(dash: str) -> None:
     ]
 
 
+def test_a_record_that_was_changed_after_it_was_signed_is_named(copy: Centre) -> None:
+    """Though the check beside it was changed alike."""
+    record = 'dossier = replace(dossier, \'"IDENTITY":"\', \'"IDENTITY":"X\')'
+    change(copy, [check_of(5, "IDENTITY", "method = 'X' || method"), file_of(5, record)])
+    assert faults_of(audited(copy), "HC-5.5.1-01") == [
+        f"{file(5)}: the record is not that which was signed"
+    ]
+
+
+def test_a_file_whose_person_is_gone_is_judged(copy: Centre) -> None:
+    before = audited(copy)
+    change(copy, [f"DELETE FROM person WHERE id = {person_of(5)}"])
+    found = audited(copy)
+    for control in ("HC-3.2.3-01", "HC-4.2-01", "HC-4.2-02"):
+        assert found[control].population == before[control].population, control
+    assert f"{file(5)}: who applied is not there" in faults_of(found, "HC-5.5.1-01")
+
+
+@pytest.mark.parametrize("edit", ["UPDATE operator SET full_name = 'X'", "DELETE FROM operator"])
+def test_an_operator_renamed_in_the_store_excuses_nobody(copy: Centre, edit: str) -> None:
+    change(copy, [f"{edit} WHERE id = 'shonin'"])
+    told = faults_of(audited(copy), "HC-4.2-02")
+    assert f"{file(5)}: shonin has another name than is registered" in told
+
+
 def test_every_control_has_its_fault() -> None:
     ours = {control for ledger in LEDGERS for control in ledger.checks}
     ours |= {control for control, _ in CHECKS}
