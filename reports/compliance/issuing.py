@@ -166,7 +166,7 @@ _TYPES = (StatementType.APPROVAL, StatementType.EXECUTION)
 
 
 def _ordered(run: Run) -> Judge[CertificateRow]:
-    """HC-4.3-03: subject, Japanese name, roles, profile and validity are the order's.
+    """HC-4.3-03: subject, Japanese name, roles, profile, validity, carrier are the order's.
 
     What was erased after its time is left out: nothing of it is there to compare.
     """
@@ -197,6 +197,7 @@ def _ordered(run: Run) -> Judge[CertificateRow]:
             ),
             ("profile", one.data["profile"], content.profiles.get(one.data["usage"])),
             ("not_after", one.read.not_after.moment, period and period.not_after),
+            ("carrier", one.data["carrier_kind"], content.carrier),
             ("dossier", digest(one.data["dossier"].encode()), one.data["digest"]),
         )
         return [

@@ -501,3 +501,19 @@ def test_a_revocation_is_on_no_list_made_before_it(mould: Centre, tmp_path: Path
     centre.store.close()
     assert all(" took 7" in said for said in found)
     assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    "edit", ["UPDATE certificate SET carrier_id = NULL", "UPDATE carrier SET kind = 'FILE'"]
+)
+def test_no_certificate_leaves_its_card(mould: Centre, tmp_path: Path, edit: str) -> None:
+    """On a card its key was made and its pair lies: the controls of both ask for the carrier."""
+    centre = copy_of(mould, tmp_path)
+    change(centre, f"{edit} WHERE order_id LIKE 'T2026-0001%'")
+    found = violations(centre)
+    centre.store.close()
+    assert {said.partition(":")[0] for said in found["HC-4.3-03"]} == {
+        "certificate sign",
+        "certificate auth",
+    }
+    assert all("differs from its order in carrier" in said for said in found["HC-4.3-03"])
