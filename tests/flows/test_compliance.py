@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from cryptography.x509.oid import NameOID
 from pki.extensions import distribution_points, hc_role, key_usage
 from pki.names import distinguished_name
 from policies.controls import AuditKind
+from policies.parameters import Parameters
 from reports.compliance import cards, documents
 from reports.compliance.authorities import LEDGER as AUTHORITIES
 from reports.compliance.checks import CERTIFICATES, PARTS
@@ -517,3 +519,64 @@ def test_no_certificate_leaves_its_card(mould: Centre, tmp_path: Path, edit: str
         "certificate auth",
     }
     assert all("differs from its order in carrier" in said for said in found["HC-4.3-03"])
+
+
+def same_serial(centre: Centre) -> None:
+    _, other = certificate_of(centre, "usage = 'SIGN' AND order_id LIKE 'T2026-0002%'")
+
+    def edit(parts: Parts) -> None:
+        parts.serial = other.serial_number
+
+    forge(centre, edit)
+
+
+def foreign_signature(centre: Centre) -> None:
+    row, _ = certificate_of(centre, SIGN_CERTIFICATE)
+    der = row["certificate_der"]
+    put(centre, "certificate", f"id = {row['id']}", certificate_der=der[:-1] + bytes([der[-1] ^ 1]))
+
+
+def foreign_list(centre: Centre) -> None:
+    path = centre.folder / "lists" / "sign-5.crl"
+    made = path.read_bytes()
+    made = made[:-1] + bytes([made[-1] ^ 1])
+    path.write_bytes(made)
+    sha256 = hashlib.sha256(made).hexdigest()
+    put(centre, "revocation_list", "issuer_id = 'sign' AND number = 5", sha256=sha256)
+
+
+@pytest.mark.parametrize(
+    ("control", "fault", "fact"),
+    [
+        ("HC-7.1-03", same_serial, "has the serial number of another"),
+        ("HC-7.1-06", foreign_signature, "is not signed by its CA"),
+        ("HC-7.2-01", foreign_list, "is unsound"),
+    ],
+)
+def test_what_else_a_control_asks_for(
+    mould: Centre, tmp_path: Path, control: str, fault: Fault, fact: str
+) -> None:
+    """Beside what its fault above shows."""
+    centre = copy_of(mould, tmp_path)
+    fault(centre)
+    found = violations(centre)[control]
+    centre.store.close()
+    assert [said for said in found if fact in said], found
+
+
+@pytest.mark.parametrize(
+    ("rules", "control", "fails"),
+    [
+        ({"CRL_TARGET_H": 1}, "HC-4.9.7-01", False),
+        ({"CRL_INTERVAL_H": 23}, "HC-4.9.7-01", True),
+        ({"CRL_VALIDITY_H": 95}, "HC-4.9.7-02", True),
+        ({"PIN_RETRY": 14}, "HC-6.4-03", True),
+        ({"CERT_MAX_YEARS": 4}, "HC-6.3-01", True),
+    ],
+)
+def test_each_limit_is_its_own_number(
+    mould: Centre, rules: dict[str, int], control: str, fails: bool
+) -> None:
+    """The rhythm aimed at is no limit."""
+    centre = replace(mould, parameters=Parameters(rules))
+    assert (control in violations(centre)) is fails
