@@ -521,6 +521,22 @@ def test_no_certificate_leaves_its_card(mould: Centre, tmp_path: Path, edit: str
     assert all("differs from its order in carrier" in said for said in found["HC-4.3-03"])
 
 
+def subject_again(centre: Centre) -> None:
+    """The subject of one issued before the period, whose row is made to fit the new holder."""
+    with centre.store.engine.connect() as connection:
+        query = "SELECT holder_id, id FROM issue_order ORDER BY id"
+        (_, first), (holder, _) = connection.exec_driver_sql(query).all()
+    _, old = certificate_of(centre, f"usage = 'SIGN' AND order_id = '{first}'")
+
+    def edit(parts: Parts) -> None:
+        parts.subject = old.subject
+
+    forge(centre, edit, "usage = 'SIGN' AND order_id LIKE 'T2026-0002%'")
+    subject = hashlib.sha256(old.subject.public_bytes()).hexdigest()
+    put(centre, "holder_subject", f"subject_sha256 = '{subject}'", holder_id=holder)
+    change(centre, f"UPDATE certificate SET issued_seq = -1 WHERE order_id = '{first}'")
+
+
 def same_serial(centre: Centre) -> None:
     _, other = certificate_of(centre, "usage = 'SIGN' AND order_id LIKE 'T2026-0002%'")
 
@@ -548,6 +564,7 @@ def foreign_list(centre: Centre) -> None:
 @pytest.mark.parametrize(
     ("control", "fault", "fact"),
     [
+        ("HC-3.1-01", subject_again, "has the subject of another holder"),
         ("HC-7.1-03", same_serial, "has the serial number of another"),
         ("HC-7.1-06", foreign_signature, "is not signed by its CA"),
         ("HC-7.2-01", foreign_list, "is unsound"),
