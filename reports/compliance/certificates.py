@@ -21,6 +21,7 @@ from ca.records import Carrier, Certificate, CertificateState, HolderSubject, Or
 from operators.records import Statement
 from pki.errors import HpkiError, InvalidInput
 from pki.reading import certificate as reading
+from pki.serials import serial_hex
 from pki.signing import twin
 from policies.controls import AuditKind
 from policies.profiles import CertificateProfile
@@ -255,11 +256,12 @@ def _beside(
 ) -> Beside:
     data = [one.data for one in page]
     positions = {one[name] for one in data for name in ("reserved_seq", "issued_seq")} - {None}
-    subjects, statements, spkis = set(), set(), set()
+    subjects, statements, spkis, serials = set(), set(), set(), set()
     for one in page:
         with suppress(*DAMAGED):
             subjects.add(one.subject_sha256)
             spkis.add(one.spki_sha256)
+            serials.add(serial_hex(one.read.serial))
         statements |= set(one.statement_ids)
     entries = _entries(run, col(TrailEntry.seq), positions)
     cards = {one["chip_serial"] for one in data} - {None}
@@ -282,7 +284,7 @@ def _beside(
         {one.id: one for one in made},
         {subject: holder for subject, holder in holders},
         _first_keys(run, spkis),
-        _first_serials(run, data),
+        _first_serials(run, {one["issuer_id"] for one in data}, serials),
         _partners(run, page, known, authorities),
     )
 
@@ -292,10 +294,11 @@ def _first_keys(run: Run, spkis: Iterable[str]) -> Mapping[str, int]:
     return {spki: row_id for spki, row_id in sorted(found, reverse=True)}
 
 
-def _first_serials(run: Run, page: Sequence[Mapping[str, Any]]) -> Mapping[tuple[str, str], int]:
+def _first_serials(
+    run: Run, names: Iterable[str], serials: Iterable[str]
+) -> Mapping[tuple[str, str], int]:
     columns = [_ROW.issuer_id, _ROW.serial, _ROW.id]
-    issuer = _ROW.issuer_id.in_({one["issuer_id"] for one in page})
-    found = _all(run, columns, _ROW.serial, {one["serial"] for one in page}, issuer)
+    found = _all(run, columns, _ROW.serial, serials, _ROW.issuer_id.in_(names))
     return {(name, serial): row_id for name, serial, row_id in sorted(found, reverse=True)}
 
 

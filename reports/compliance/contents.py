@@ -107,8 +107,8 @@ def _serial(one: CertificateRow) -> Sequence[Text] | None:
         facts.append(Text(f"証明書の番号は{serial}", f"has the serial number {serial} inside"))
     if not one.in_period:
         return facts or None
-    name = one.data["issuer_id"], one.data["serial"]
-    if one.beside is None or one.beside.serials[name] != one.data["id"]:
+    first = one.beside.serials.get((one.data["issuer_id"], serial)) if one.beside else None
+    if first not in (None, one.data["id"]):
         facts.append(Text("同じ番号の証明書がある", "has the serial number of another"))
     return facts
 

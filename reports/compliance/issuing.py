@@ -22,34 +22,22 @@ from operators.statements import StatementType, verify_says
 from pki import oids
 from pki.errors import HpkiError
 from policies.moves import SYSTEM
-from reports.compliance.certificates import DAMAGED, CertificateRow, of_holders
+from reports.compliance.certificates import CertificateRow, of_holders
 from reports.compliance.contents import hc_roles
 from reports.compliance.engine import Judge
 from reports.compliance.run import Run
 from reports.tables import Text
 
 
-def _one_holder(_: Run) -> Judge[CertificateRow]:
-    """HC-3.1-01: for ever: among all certificates, by their DER, and by the subject's own row."""
-    known: dict[bytes, str | None] = {}
-
-    def judge(one: CertificateRow) -> Sequence[Text] | None:
-        if one.is_authority:
-            return None
-        mine = one.data["holder_id"]
-        try:
-            first = known.setdefault(bytes.fromhex(one.subject_sha256)[:16], mine)
-        except DAMAGED:
-            first = mine
-        if not one.is_of_holder:
-            return None
-        if one.beside is None or one.subject_sha256 not in one.beside.holders:
-            return (Text("主体者名の登録がない", "has a subject that is nobody's"),)
-        if {first, one.beside.holders[one.subject_sha256]} != {mine}:
-            return (Text("主体者名が別の人のもの", "has the subject of another holder"),)
-        return ()
-
-    return judge
+def _one_holder(one: CertificateRow) -> Sequence[Text]:
+    """HC-3.1-01: for ever: the subject names its holder, has one row, and no row leaves."""
+    mine = one.data["holder_id"]
+    holder = one.beside.holders.get(one.subject_sha256) if one.beside is not None else None
+    if holder is None:
+        return (Text("主体者名の登録がない", "has a subject that is nobody's"),)
+    if {holder, one.read.subject.first(oids.SERIAL_NUMBER)} != {mine}:
+        return (Text("主体者名が別の人のもの", "has the subject of another holder"),)
+    return ()
 
 
 def _legal_name(run: Run) -> Judge[CertificateRow]:
@@ -237,7 +225,7 @@ def _unaltered(one: CertificateRow) -> Sequence[Text] | None:
 
 
 CHECKS = {
-    "HC-3.1-01": _one_holder,
+    "HC-3.1-01": of_holders(_one_holder),
     "HC-3.1-02": _legal_name,
     "HC-3.2.1-01": of_holders(_possession),
     "HC-4.3-01": _approved,
