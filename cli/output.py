@@ -44,16 +44,22 @@ def show_banner(kind: SiteKind) -> None:
 
 
 def show_rows(
-    rows: Sequence[Row], columns: Sequence[str], *, as_json: bool, styles: Sequence[str] = ()
+    rows: Sequence[Row],
+    columns: Sequence[str],
+    *,
+    as_json: bool,
+    styles: Sequence[str] = (),
+    titles: Sequence[str] = (),
 ) -> None:
     """Print rows as a table with the columns given, or whole as a JSON list.
 
-    ``styles``: of each row on a terminal; a row's words say the same.
+    ``styles``: of each row on a terminal; a row's words say the same. ``titles``: what heads the
+    columns where they have words of their own.
     """
     if as_json:
         show_json(rows)
         return
-    header = [heading(name, current.lang) for name in columns]
+    header = titles or [heading(name, current.lang) for name in columns]
     show_table(header, [[_cell(row.get(name), name) for name in columns] for row in rows], styles)
 
 

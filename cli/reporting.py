@@ -34,7 +34,7 @@ Builder = Callable[[Services, Transaction, Moment], Report]
 
 DOCTORS = "医師"
 _TREND_MONTHS = 6
-_YEARS = range(1950, 2200)
+_YEARS = range(1950, 3000)
 
 USUAL = (Format.HTML, Format.XLSX, Format.CSV, Format.JSON)
 """What is written unless a format is asked for: all that needs no extra."""

@@ -110,7 +110,6 @@ HEADINGS: dict[str, tuple[str, str]] = {
     "profiles": ("プロファイル", "profiles"),
     "reader": ("リーダー", "reader"),
     "received_certificates": ("受領した証明書", "received certificates"),
-    "rate": ("取得率 %", "rate %"),
     "received_on": ("受付日", "received"),
     "record_sha256": ("記録 SHA-256", "record SHA-256"),
     "redacts": ("黒塗りの元", "redacts"),
@@ -250,13 +249,6 @@ HEADINGS: dict[str, tuple[str, str]] = {
     "fails": ("不適合", "does not conform"),
     "not_applicable": ("該当なし", "not applicable"),
     "no_case": ("対象なし", "no case"),
-    "rank": ("順位", "rank"),
-    "population": ("人口", "population"),
-    "holders": ("有効保有者", "holders"),
-    "applications": ("申請", "applications"),
-    "rate_rank": ("取得率順位", "rank of rate"),
-    "place": ("区分", "place"),
-    "month": ("月", "month"),
     "yen": ("金額（円）", "yen"),
 }
 

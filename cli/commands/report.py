@@ -297,8 +297,13 @@ def _write(build: Builder, wish: Wish, *, as_json: bool) -> None:
     from reports.tables import Language as Written
 
     report, paths = write_report(options.services(), build, wish)
-    rows = first_rows(report, Written(options.current.lang))
-    show_rows(rows, tuple(one.key for one in report.tables[0].columns), as_json=as_json)
+    language, columns = Written(options.current.lang), report.tables[0].columns
+    show_rows(
+        first_rows(report, language),
+        [one.key for one in columns],
+        as_json=as_json,
+        titles=[one.title.within(language) for one in columns],
+    )
     for path in paths:
         typer.echo(path, err=True)
 

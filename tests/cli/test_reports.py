@@ -29,6 +29,13 @@ def test_a_report_is_written_in_every_form_it_is_asked_for(
     assert said.out.count("\n") > 1
 
 
+def test_the_terminal_shows_the_titles_of_the_report(centre: Terminal, tmp_path: Path) -> None:
+    said = centre.run(
+        "--lang", "ja", "report", "dashboard", "--format", "csv", "--out", tmp_path
+    ).out
+    assert said.splitlines()[0].split() == ["項目", "当月", "前月", "増減"]
+
+
 def test_the_month_has_every_monthly_report_and_an_index(centre: Terminal, tmp_path: Path) -> None:
     listed = centre.run("report", "list", "--json").json
     assert listed[-1]["name"] == "compliance"
