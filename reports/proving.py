@@ -20,6 +20,9 @@ from policies.roles import Role
 from reports.rows import ENTRY, STATEMENT
 from store.database import Transaction
 
+_AT_ONCE = 10_000
+"""Objects that one query names: a batch may have more orders than a query takes parameters."""
+
 
 @dataclass(frozen=True)
 class Said:
@@ -101,19 +104,22 @@ class Prover:
 def entries_about(
     tx: Transaction, codes: Sequence[str], object_ids: Collection[str], up_to: int
 ) -> list[dict[str, Any]]:
-    """Return what the sound entries with outcome OK say about the objects, in order."""
+    """Return what the sound entries with outcome OK say, in order about each of the objects."""
     query = (
         sa.select(ENTRY.c.seq, ENTRY.c.body, ENTRY.c.hash)
         .where(
-            ENTRY.c.object_id.in_(sorted(object_ids)),
             ENTRY.c.code.in_(codes),
             ENTRY.c.outcome == "OK",
             ENTRY.c.seq <= up_to,
         )
         .order_by(ENTRY.c.seq)
     )
-    rows = tx.execute(query)
-    return [said for row in rows if (said := content_of(row.body, row.hash)) is not None]
+    wanted, found = sorted(object_ids), []
+    for first in range(0, len(wanted), _AT_ONCE):
+        some = wanted[first : first + _AT_ONCE]
+        rows = tx.execute(query.where(ENTRY.c.object_id.in_(some)))
+        found += [said for row in rows if (said := content_of(row.body, row.hash)) is not None]
+    return found
 
 
 def signed_in(body: Mapping[str, Any]) -> list[str]:

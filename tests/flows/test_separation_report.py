@@ -107,7 +107,9 @@ def disclose_past_the_rules(centre: Centre, card: str) -> None:
         )
 
 
-def test_a_sound_centre_flags_nothing_and_names_everyone(centre: Centre) -> None:
+def test_a_sound_centre_flags_nothing_and_names_everyone(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, _ = make_cards(centre, row(1), row(2))
     disclose(centre, first)
     at = now(centre)
@@ -138,6 +140,7 @@ def test_a_sound_centre_flags_nothing_and_names_everyone(centre: Centre) -> None
         "UPDATE personalization_run SET operator_id = 'ansho'",
         "UPDATE statement SET operator_id = 'hakko' WHERE type = 'APPROVAL'",
     )
+    monkeypatch.setattr("reports.proving._AT_ONCE", 1)  # each object by a query of its own
     assert report(centre, at) == found
 
 
