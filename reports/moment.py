@@ -11,6 +11,7 @@ from audit.chain import Head
 from audit.records import TrailEntry
 from pki.errors import InvalidInput
 from pki.validity import japan_date
+from reports.imprint import jst_text
 from store.database import Transaction
 
 
@@ -41,13 +42,13 @@ def moment(tx: Transaction, at: datetime, now: datetime) -> Moment:
     if at > now:
         raise InvalidInput(
             "reports.as_of",
-            f"{at.isoformat()} is still to come",
+            f"{jst_text(at)} is still to come",
             "A report is made for a moment that has passed.",
         )
     before = select(TrailEntry).where(col(TrailEntry.at) < at)
     entry = tx.exec(before.order_by(col(TrailEntry.seq).desc()).limit(1)).first()
     if entry is None:
         raise InvalidInput(
-            "reports.as_of", f"the site did not exist yet at {at.isoformat()}", "Give a later one."
+            "reports.as_of", f"the site did not exist yet at {jst_text(at)}", "Give a later one."
         )
     return Moment(at, Head(entry.seq, entry.hash))
