@@ -736,6 +736,41 @@ def test_an_operator_renamed_in_the_store_excuses_nobody(copy: Centre, edit: str
     assert f"{file(5)}: shonin has another name than is registered" in told
 
 
+PURGED = (
+    f"object_type = 'application', object_id = '{ref(4)}', code = 'APP.PURGE', "
+    "body = reworded(body, 'detail.move', 'REJECTED>ARCHIVED')"
+)
+
+
+@pytest.mark.parametrize(
+    ("control", "edit", "fact"),
+    [
+        (
+            "HC-3.4-01",
+            "DELETE FROM trail_entry WHERE code = 'REV.AUTH'",
+            "the requester was not authenticated before",
+        ),
+        (
+            "HC-4.2-03",
+            "DELETE FROM statement WHERE type = 'REJECTION'",
+            "nobody signed the refusal",
+        ),
+        (
+            "HC-4.9.3-01",
+            "DELETE FROM statement WHERE type = 'EMERGENCY_REVIEW'",
+            "nobody has reviewed the emergency",
+        ),
+        ("HC-5.5.2-01", entry(PURGED, "STOCK.IN"), "erased within the 10 years of keeping"),
+        ("HC-5.5.2-01", entry(PURGED, "STOCK.IN"), "two people did not sign it"),
+    ],
+)
+def test_what_else_a_control_asks_for(copy: Centre, control: str, edit: str, fact: str) -> None:
+    """Beside what its fault above shows."""
+    change(copy, [edit])
+    told = faults_of(audited(copy), control)
+    assert [one for one in told if fact in one], told
+
+
 def test_every_control_has_its_fault() -> None:
     ours = {control for ledger in LEDGERS for control in ledger.checks}
     ours |= {control for control, _ in CHECKS}
