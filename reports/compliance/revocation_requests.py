@@ -12,10 +12,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import col
 
+from audit.chain import Head
 from audit.records import TrailEntry
 from ca.records import Carrier, Certificate, Order, Revocation
+from ca.revocation import RevocationOrder
+from operators.evidence.proof import kept, read_entry, verify_stated
 from operators.records import Statement
-from operators.statements import StatementType
+from operators.statements import StatementType, verify_says
+from pki.errors import HpkiError
 from pki.validity import japan_date
 from policies.controls import AuditKind
 from policies.grounds import ground
@@ -34,7 +38,7 @@ _REPORT = "LOSS_REPORT"
 
 @dataclass
 class RequestRow:
-    """One request; ``entries`` tell of it and of its execution, ``signed``: who, by type.
+    """One request; ``entries`` tell of it and of its execution, ``signed``: statements, by type.
 
     ``reports``: days on which forms about the loss came for the same file.
     """
@@ -42,7 +46,7 @@ class RequestRow:
     data: Mapping[str, Any]
     run: Run = field(repr=False)
     entries: Sequence[TrailEntry] = ()
-    signed: Mapping[str, str] = field(default_factory=dict)
+    signed: Mapping[str, Any] = field(default_factory=dict)
     reports: Sequence[date] = ()
 
     @property
@@ -128,13 +132,12 @@ def _beside(run: Run, page: Sequence[Any]) -> tuple[Any, Any, Any]:
     )
     for one in run.tx.execute(query).scalars():
         entries[one.object_id].append(one)
-    signed: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    signed: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     statement = sa.inspect(Statement).columns
     decided = {one.statement_id: one.id for one in page if one.statement_id}
-    about = sa.select(statement.id, statement.object_id, statement.type, statement.operator_id)
     named = statement.object_id.in_(ids) | statement.id.in_(decided)
-    for key, of, kind, operator in run.tx.execute(about.where(named)):
-        signed[decided.get(key, of)][kind] = operator
+    for one in run.tx.execute(sa.select(*statement).where(named)):
+        signed[decided.get(one.id, one.object_id)][one.type] = one
     reports: defaultdict[str, list[date]] = defaultdict(list)
     application = sa.inspect(Application).columns
     refs = {one.application_ref for one in page}
@@ -178,9 +181,11 @@ def _entitled(row: RequestRow) -> Sequence[Text] | None:
 def _separated(row: RequestRow) -> Sequence[Text]:
     facts = []
     data, executed = row.data, row.find("REV.EXECUTE")
-    officer = row.signed.get(StatementType.REVOCATION.value)
-    if officer is None or officer != data["officer"]:
+    decision = row.signed.get(StatementType.REVOCATION.value)
+    if decision is None or decision.operator_id != data["officer"]:
         facts.append(Text("失効の決定の署名がない", "its officer did not sign the decision"))
+    else:
+        facts += _decided(row, decision)
     if executed is None:
         facts.append(Text("実行の記録がない", "no entry tells of its execution"))
     elif data["emergency"]:
@@ -188,6 +193,24 @@ def _separated(row: RequestRow) -> Sequence[Text]:
     elif executed.actor == data["officer"] or executed.actor != data["executor"]:
         facts.append(Text("決定と実行が別人でない", "no other person executed it"))
     return facts
+
+
+def _decided(row: RequestRow, decision: Any) -> Iterator[Text]:
+    """Yield what is wrong with a decision; whether it and its entry are there, others say."""
+    data, asked, entry = row.data, row.find("REV.REQUEST"), row.find("REV.DECIDE")
+    said, content = (one.content() if one is not None else None for one in (asked, entry))
+    if said is None or content is None or entry is None:
+        return
+    seen, why = said["detail"]["request"], ground(data["ground"])
+    order = RevocationOrder(data["id"], data["carrier_id"], why, seen, bool(data["emergency"]))
+    statement = kept(decision.id, decision.seq, decision.body, decision.signature)
+    stands = content["prev_hash"].__eq__
+    try:
+        place = read_entry(content, Head(entry.seq, entry.hash))
+        verify_stated(row.run.register, place, statement, lambda head: bool(stands(head.hash)))
+        verify_says(statement.signed, order.decision())
+    except HpkiError as error:
+        yield Text(f"決定を検証できない: {error.code}", f"its decision is unsound: {error.code}")
 
 
 def _reviewed(row: RequestRow) -> Iterator[Text]:
@@ -230,9 +253,9 @@ def _kept(row: RequestRow) -> Sequence[Text]:
         facts.append(Text("失効の決定の署名がない", "no signed decision is kept"))
     asked = row.find("REV.REQUEST")
     if asked is not None and row.data["erased_at"] is None:
-        kept = RevocationRequest(**{name: row.data[name] for name in _REQUESTED})
+        request = RevocationRequest(**{name: row.data[name] for name in _REQUESTED})
         detail = (asked.content() or {}).get("detail", {})
-        if detail.get("request") != request_digest(row.run.tx, kept):
+        if detail.get("request") != request_digest(row.run.tx, request):
             facts.append(Text("請求が記録と異なる", "the request is not as it was entered"))
     return facts
 

@@ -757,6 +757,12 @@ PURGED = (
         ),
         (
             "HC-4.9.3-01",
+            "UPDATE statement SET signature = substr(signature, 1, 8) || '00' "
+            "WHERE type = 'REVOCATION'",
+            "its decision is unsound: operators.statement.signature",
+        ),
+        (
+            "HC-4.9.3-01",
             "DELETE FROM statement WHERE type = 'EMERGENCY_REVIEW'",
             "nobody has reviewed the emergency",
         ),
