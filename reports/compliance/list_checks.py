@@ -135,7 +135,7 @@ def _published(run: Run) -> Judge[ListRow]:
 
 
 def _complete(run: Run) -> Judge[ListRow]:
-    """HC-4.9.10-01: the newest list entry by entry; those before it by HC-4.9.10-02.
+    """HC-4.9.10-01: the period's newest list entry by entry; those before it by HC-4.9.10-02.
 
     What was revoked up to ``high_water_seq`` must stand on it until its certificate ends.
     """

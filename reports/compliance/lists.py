@@ -30,7 +30,7 @@ class ListRow:
     """One signed list, the one before it in its series, and who signed.
 
     ``file`` is open while the row is judged, None where the archive has none. ``made_at``: when the
-    trail says that it was made; ``is_newest`` of its series.
+    trail says that it was made; ``is_newest`` of its series, in the period.
     """
 
     row: RevocationList
@@ -112,7 +112,11 @@ def rows(run: Run) -> Iterator[ListRow]:
     """Yield the lists whose thisUpdate lies in the period; two files are open at a time."""
     known, told = signers(run), _told(run)
     signed = _signed(run)
-    newest = {one.series.key: one.number for one in signed}
+    newest = {
+        one.series.key: one.number
+        for one in signed
+        if one.this_update is not None and one.this_update < run.until
+    }
     before: ListRow | None = None
     open_before = ExitStack()
     for row in signed:
@@ -124,7 +128,7 @@ def rows(run: Run) -> Iterator[ListRow]:
                 _open(run, row, opened),
                 before if same else None,
                 told.get(f"{row.issuer_id}:{row.number}"),
-                newest[row.series.key] == row.number,
+                newest.get(row.series.key) == row.number,
             )
             if row.this_update is not None and run.since <= row.this_update < run.until:
                 yield made

@@ -597,3 +597,17 @@ def test_each_limit_is_its_own_number(
     """The rhythm aimed at is no limit."""
     centre = replace(mould, parameters=Parameters(rules))
     assert (control in violations(centre)) is fails
+
+
+def test_an_audit_after_its_period_reads_the_periods_last_list(
+    mould: Centre, tmp_path: Path
+) -> None:
+    centre = copy_of(mould, tmp_path)
+    forge_list(centre, 1, empty=True, entries=0)
+    with centre.store.read() as tx:
+        run = run_of(centre, tx)
+        run = replace(run, last=run.moment.day - timedelta(days=1))
+        found = walk(run, LISTS).outcomes[AuditKind.SIGN]["HC-4.9.10-01"]
+    centre.store.close()
+    (fault,) = found.violations
+    assert (fault.row, fault.fact.en[:17]) == ("list sign FULL 4", "lacks the revoked")
