@@ -39,6 +39,10 @@ _KEYGEN = "CARD.KEYGEN"
 _SIGNED = ("APPROVAL", "EXECUTION")
 
 
+Authorities = frozenset[tuple[bytes, bytes | None]]
+"""Subject and key of every CA of the site; None for a key that cannot be read."""
+
+
 class Entry(NamedTuple):
     """An entry of the trail; ``content`` is None where it is not the one that was entered."""
 
@@ -72,14 +76,14 @@ class Beside:
 class CertificateRow:
     """One certificate: its columns and those of its order, its CA and profile where known.
 
-    ``in_period``: issued, or reserved, in it; ``is_authority``: its subject is a CA of the site.
+    ``in_period``: issued, or reserved, in it; ``authorities``: the CAs of the site.
     """
 
     data: Mapping[str, Any]
     signer: Signer | None
     profile: CertificateProfile | None
     in_period: bool
-    authorities: frozenset[bytes]
+    authorities: Authorities
     beside: Beside | None = None
 
     @cached_property
@@ -110,9 +114,10 @@ class CertificateRow:
 
     @cached_property
     def is_authority(self) -> bool:
-        """Whether the subject is a CA's of this site."""
+        """Whether subject and key are those of a CA of this site."""
         try:
-            return self.read.subject.der in self.authorities
+            subject, key = self.read.subject.der, self.read.public_key.der
+            return not self.authorities.isdisjoint({(subject, key), (subject, None)})
         except DAMAGED:
             return self.data["order_id"] is None
 
@@ -202,7 +207,7 @@ def cut(run: Run) -> list[Callable[[Run], Iterable[CertificateRow]]]:
 def rows(run: Run, after: int | None = None, upto: int | None = None) -> Iterator[CertificateRow]:
     """Yield every certificate up to the moment, those before the period too, in their order."""
     known = signers(run)
-    authorities = frozenset(one.subject_der for one in issuers(run.tx))
+    authorities = _authorities(run, known)
     within = [_ROW.id <= upto] if upto is not None else []
     after = after or 0
     while page := _page(run, _ROW.id > after, *within):
@@ -213,6 +218,16 @@ def rows(run: Run, after: int | None = None, upto: int | None = None) -> Iterato
         for one in entered:
             one.beside = beside
             yield one
+
+
+def _authorities(run: Run, known: Mapping[str, Signer]) -> Authorities:
+    found: set[tuple[bytes, bytes | None]] = set()
+    for one in issuers(run.tx):
+        key = None
+        with suppress(*DAMAGED):
+            key = known[one.id].read.public_key.der if one.id in known else None
+        found.add((one.subject_der, key))
+    return frozenset(found)
 
 
 def _page(run: Run, *wanted: sa.ColumnElement[bool]) -> list[Mapping[str, Any]]:
@@ -240,7 +255,7 @@ def _row(
     run: Run,
     data: Mapping[str, Any],
     known: Mapping[str, Signer],
-    authorities: frozenset[bytes],
+    authorities: Authorities,
 ) -> CertificateRow:
     profile = run.profiles.certificates.get(data["profile"].partition("@")[0])
     seq = data["issued_seq"] or data["reserved_seq"]
@@ -252,7 +267,7 @@ def _beside(
     run: Run,
     page: Sequence[CertificateRow],
     known: Mapping[str, Signer],
-    authorities: frozenset[bytes],
+    authorities: Authorities,
 ) -> Beside:
     data = [one.data for one in page]
     positions = {one[name] for one in data for name in ("reserved_seq", "issued_seq")} - {None}
@@ -306,7 +321,7 @@ def _partners(
     run: Run,
     page: Sequence[CertificateRow],
     known: Mapping[str, Signer],
-    authorities: frozenset[bytes],
+    authorities: Authorities,
 ) -> Mapping[str, CertificateRow]:
     """Return the first certificate issued in the period on each carrier of the page."""
     carriers = {one.data["carrier_id"] for one in page} - {None}

@@ -537,6 +537,15 @@ def subject_again(centre: Centre) -> None:
     change(centre, f"UPDATE certificate SET issued_seq = -1 WHERE order_id = '{first}'")
 
 
+def subject_of_a_ca(centre: Centre) -> None:
+    _, authority = certificate_of(centre, CA_CERTIFICATE)
+
+    def edit(parts: Parts) -> None:
+        parts.subject = authority.subject
+
+    forge(centre, edit, order_id=None)
+
+
 def same_serial(centre: Centre) -> None:
     _, other = certificate_of(centre, "usage = 'SIGN' AND order_id LIKE 'T2026-0002%'")
 
@@ -565,6 +574,7 @@ def foreign_list(centre: Centre) -> None:
     ("control", "fault", "fact"),
     [
         ("HC-3.1-01", subject_again, "has the subject of another holder"),
+        ("HC-4.3-01", subject_of_a_ca, "has no order"),
         ("HC-7.1-03", same_serial, "has the serial number of another"),
         ("HC-7.1-06", foreign_signature, "is not signed by its CA"),
         ("HC-7.2-01", foreign_list, "is unsound"),

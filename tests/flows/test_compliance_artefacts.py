@@ -143,10 +143,8 @@ def certificate_row(folder: Path, number: int, file: str, site: SiteKind) -> Cer
         "issued_seq": 1,
     }
     signer = authority(folder, ISSUER[file])
-    authorities = {
-        read_certificate((folder / f"{one}.cer").read_bytes()).subject.der
-        for one in (ROOT, SIGN, AUTH)
-    }
+    read = [read_certificate((folder / f"{one}.cer").read_bytes()) for one in (ROOT, SIGN, AUTH)]
+    authorities = {(one.subject.der, one.public_key.der) for one in read}
     in_period = KIND[file] is site
     return CertificateRow(data, signer, profile, in_period, frozenset(authorities))
 
