@@ -319,7 +319,7 @@ def with_answers(
     """Return the results with what the auditor entered.
 
     An answer fills in 未確認 and can say 不適合 of anything; a computed 不適合 stands whatever the
-    answer, because the row says it.
+    answer, because the row says it. Where a check broke off, only 不適合 is taken.
     """
     entered = {one.control_id: one for one in answers}
     found = []
@@ -328,7 +328,8 @@ def with_answers(
         if answer is None:
             found.append(one)
             continue
-        fills = one.result is Result.UNCHECKED or answer.result is Result.FAILS
+        open_to = one.result is Result.UNCHECKED and not one.broken
+        fills = open_to or answer.result is Result.FAILS
         result = answer.result if fills else one.result
         remark = Text(f"監査人: {answer.note}", f"Auditor: {answer.note}")
         found.append(replace(one, result=result, remarks=(*one.remarks, remark)))

@@ -276,7 +276,8 @@ def _result(
     if limits.parts and not run.parts.intersection(limits.parts):
         return ControlResult(control, Result.NOT_APPLICABLE, None, (_ELSEWHERE,))
     if outcome is None or broken is not None:
-        return ControlResult(control, Result.UNCHECKED, None, remarks or (_BY_HAND,))
+        is_broken = broken is not None
+        return ControlResult(control, Result.UNCHECKED, None, remarks or (_BY_HAND,), is_broken)
     remarks += tuple(outcome.notes)
     if not outcome.population:
         return ControlResult(control, Result.NO_CASE, outcome, remarks)

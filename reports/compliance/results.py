@@ -86,9 +86,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class ControlResult:
-    """The result of one control; ``outcome`` is None where nothing was computed."""
+    """The result of one control; ``outcome`` is None where nothing was computed.
+
+    ``broken``: its check broke off, and no word of an auditor is conformity.
+    """
 
     control: Control
     result: Result
     outcome: Outcome | None
     remarks: tuple[Text, ...] = ()
+    broken: bool = False

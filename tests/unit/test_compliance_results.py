@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -14,7 +14,9 @@ from policies.exchange import Part
 from reports.compliance import engine
 from reports.compliance.conclusion import Conclusion, Finding, FindingClass, conclude
 from reports.compliance.coverage import coverage
+from reports.compliance.engagements import with_answers
 from reports.compliance.engine import Check, Judge, Ledger, audit
+from reports.compliance.records import Answer
 from reports.compliance.results import MOST_NAMED, ControlResult, Outcome, Result
 from reports.compliance.run import Run
 from reports.tables import Text
@@ -170,6 +172,28 @@ def test_a_part_that_breaks_off_hides_nothing_of_the_other() -> None:
         assert [one.row for one in found.outcome.violations] == ["broken"]
         assert "YAMADA" not in repr(found)
     assert _found(run, [_ledger(control, "sound"), off], control).result is Result.UNCHECKED
+
+
+@pytest.mark.parametrize(
+    ("end", "said", "wanted"),
+    [
+        (None, Result.FAILS, Result.FAILS),
+        (ValueError(), Result.CONFORMS, Result.UNCHECKED),
+        (ValueError(), Result.NOT_APPLICABLE, Result.UNCHECKED),
+        (ValueError(), Result.FAILS, Result.FAILS),
+    ],
+)
+def test_no_word_makes_a_broken_check_conform(
+    end: Exception | None, said: Result, wanted: Result
+) -> None:
+    """Neither of an automatic control nor of one that waits for the auditor."""
+    for control in ("HC-1.2-01", "HC-6.1-01"):
+        found = _found(_parts(Part.CA), [_ledger(control, "sound", end=end)], control)
+        entered: dict[str, Any] = {"note": "seen", "auditor": "a", "seq": 1}
+        answer = Answer(engagement_id="E", control_id=control, result=said, **entered)
+        (after,) = with_answers([found], [answer])
+        assert after.result is wanted
+        assert after.remarks[-1].en == "Auditor: seen"
 
 
 def test_a_control_without_check_says_what_is_missing() -> None:
