@@ -143,9 +143,27 @@ def _complete(run: Run) -> Judge[ListRow]:
     def judge(one: ListRow) -> Sequence[Text]:
         if not run.archive.holds(one.row):
             return (Text("保存したCRLが行と異なる", "is not in the archive as its row says"),)
-        return list(_differing(run, one)) if one.is_newest else ()
+        return [*_late(run, one), *(_differing(run, one) if one.is_newest else ())]
 
     return judge
+
+
+def _late(run: Run, one: ListRow) -> Iterator[Text]:
+    """Yield what is new on this list and had to stand on the one before."""
+    before, told = one.before, 0
+    if before is None or before.file is None or one.file is None:
+        return
+    pages = (b"".join(page) for page in entries_of(one.parsed, one.file).pages())
+    for change in changes(entries_of(before.parsed, before.file), pages):
+        had = {serial_of(entry) for entry in change.gone}
+        for entry in change.new:
+            serial = serial_hex(serial_of(entry))
+            if serial_of(entry) not in had and _must_stand(run, before, serial):
+                number = before.row.number
+                yield Text(f"{number}番に失効した{serial}がない", f"{number} lacked {serial}")
+                told += 1
+        if told > _MOST_TOLD:
+            return
 
 
 def _differing(run: Run, one: ListRow) -> Iterator[Text]:
@@ -254,6 +272,8 @@ def _lasting(run: Run) -> Judge[ListRow]:
             return facts
         expiry = _Expiry(run, one.row.series)
         found = pair_changes(JudgedPair(one.before.parsed, one.parsed, expiry))
+        if found.too_many:
+            facts.append(Text("前のCRLと比べられない", "cannot be compared with the one before"))
         gone = [*found.early.messages(), *found.unknown.messages(), *found.dates.messages()]
         return facts + [Text(f"前のCRLと異なる {said}", f"changed: {said}") for said in gone]
 

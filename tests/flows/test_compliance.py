@@ -210,6 +210,7 @@ CASES = (
         "HC-4.9.10-02",
         lambda centre: forge_list(centre, 1, empty=True, entries=0),
         "list sign FULL ",
+        others("4.9.10-01"),
     ),
     Case(
         "HC-4.9.13-01",
@@ -575,6 +576,11 @@ def foreign_list(centre: Centre) -> None:
     [
         ("HC-3.1-01", subject_again, "has the subject of another holder"),
         ("HC-4.3-01", subject_of_a_ca, "has no order"),
+        (
+            "HC-4.9.10-01",
+            lambda centre: forge_list(centre, 1, empty=True, entries=0),
+            "list sign FULL 5 4 lacked ",
+        ),
         ("HC-7.1-03", same_serial, "has the serial number of another"),
         ("HC-7.1-06", foreign_signature, "is not signed by its CA"),
         ("HC-7.2-01", foreign_list, "is unsound"),
