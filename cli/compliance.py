@@ -111,7 +111,9 @@ UNSIGNED = Text("未署名（案）", "not signed (draft)")
 def conclude(
     services: Services, engagement_id: str, auditor: Signer, as_of: datetime
 ) -> Engagement:
-    """Run the checks as of the moment and have the conclusion signed."""
+    """Run the checks as of the moment and have the conclusion signed, by who may sign it."""
+    with services.store.begin() as tx:
+        book_of(services).verify_may_conclude(tx, engagement_id, auditor)
     with services.store.read() as tx:
         engagement = find_engagement(tx, engagement_id)
         at = moment(tx, as_of, now())

@@ -188,13 +188,7 @@ class Engagements:
         auditor than the one who opened, ``Conflict`` where something was entered since the moment:
         a report as of it would not show what is signed.
         """
-        engagement = self._open_one(tx, engagement_id, auditor)
-        if auditor.operator_id != engagement.auditor:
-            raise Refused(
-                "audit.auditor",
-                f"{engagement.auditor} opened {engagement_id} and signs it",
-                "Open an engagement of your own.",
-            )
+        engagement = self.verify_may_conclude(tx, engagement_id, auditor)
         answers = records.answers_of(tx, engagement_id)
         found = records.findings_of(tx, engagement_id)
         entered = [one.seq for one in answers] + [one.raised_seq for one in found]
@@ -270,6 +264,19 @@ class Engagements:
                 "conclusion": str(conclusion),
             }
         )
+
+    def verify_may_conclude(
+        self, tx: Transaction, engagement_id: str, auditor: Signer
+    ) -> Engagement:
+        """Return the engagement if it is open and its auditor's; raises as ``conclude`` does."""
+        engagement = self._open_one(tx, engagement_id, auditor)
+        if auditor.operator_id != engagement.auditor:
+            raise Refused(
+                "audit.auditor",
+                f"{engagement.auditor} opened {engagement_id} and signs it",
+                "Open an engagement of your own.",
+            )
+        return engagement
 
     def _open_one(self, tx: Transaction, engagement_id: str, auditor: Signer) -> Engagement:
         self.trail.position(tx)  # one at a time

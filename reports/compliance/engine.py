@@ -277,13 +277,23 @@ def _result(
         return ControlResult(control, Result.NOT_APPLICABLE, None, (_ELSEWHERE,))
     if outcome is None or broken is not None:
         is_broken = broken is not None
-        return ControlResult(control, Result.UNCHECKED, None, remarks or (_BY_HAND,), is_broken)
+        said = (*(remarks or (_BY_HAND,)), *_asked(control))
+        return ControlResult(control, Result.UNCHECKED, None, said, is_broken)
     remarks += tuple(outcome.notes)
     if not outcome.population:
         return ControlResult(control, Result.NO_CASE, outcome, remarks)
     if control.mode == "H":
-        return ControlResult(control, Result.UNCHECKED, outcome, (_CONFIRM, *remarks))
+        return ControlResult(
+            control, Result.UNCHECKED, outcome, (_CONFIRM, *_asked(control), *remarks)
+        )
     return ControlResult(control, Result.CONFORMS, outcome, remarks)
+
+
+def _asked(control: Control) -> tuple[Text, ...]:
+    """Return what the auditor asks to see."""
+    if not control.evidence_ja:
+        return ()
+    return (Text(f"証拠: {control.evidence_ja}。", f"Evidence: {control.evidence_en}."),)
 
 
 _ELSEWHERE = Text(

@@ -141,10 +141,12 @@ def _sections(results: Sequence[ControlResult]) -> Table:
             continue
         title = Text(section.title_ja, section.title_en)
         failed = sum(one.result is Result.FAILS for one in results if one.control.id in ids)
-        rows.append(Row((section.number, title, len(ids), failed, result.text)))
+        point = Text(section.point_ja, section.point_en) if section.point_ja else None
+        rows.append(Row((section.number, title, point, len(ids), failed, result.text)))
     columns = (
         Column("section", Text("CP", "CP"), Kind.TEXT),
         Column("title", Text("章節", "Title"), Kind.WORDS),
+        Column("point", Text("HPKIでの要点", "In the HPKI"), Kind.WORDS),
         Column("controls", Text("統制数", "Controls"), Kind.NUMBER),
         Column("failed", Text("不適合", "Failed"), Kind.NUMBER),
         _RESULT,

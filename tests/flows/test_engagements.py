@@ -206,6 +206,11 @@ def test_who_may_do_what(empty_centre: Centre, book: Engagements) -> None:
             "audit.auditor",
             lambda: book.conclude(tx, engagement_id, signers["kansa-2"], at, computed()),
         )
+        refused(
+            Refused,
+            "audit.auditor",
+            lambda: book.verify_may_conclude(tx, engagement_id, signers["kansa-2"]),
+        )
     concluded(centre, book, engagement_id)
     with centre.store.begin() as tx:
         refused(

@@ -201,6 +201,8 @@ def test_a_control_without_check_says_what_is_missing() -> None:
         assert one.result in (Result.UNCHECKED, Result.NOT_APPLICABLE)
         assert one.remarks, one.control.id
         assert one.control.mode != "M" or coverage(one.control.id).missing in one.remarks
+        if one.result is Result.UNCHECKED and one.control.evidence_ja:
+            assert one.control.evidence_ja in one.remarks[-1].ja
 
 
 def test_only_the_first_violations_are_named() -> None:
