@@ -93,8 +93,7 @@ def compliance_report(
     if signed:
         book_of(services).verify(run.tx, engagement)
     seq = run.moment.head.seq
-    entered = (one for one in answers_of(run.tx, engagement.id) if one.seq <= seq)
-    results = with_answers(computed, entered)
+    results = with_answers(computed, answers_of(run.tx, engagement.id, seq))
     made = report(run, kind, results, findings(findings_of(run.tx, engagement.id), seq))
     facts = (
         Fact(Text("報告書番号", "Report no."), engagement.id),

@@ -99,10 +99,6 @@ class Engagements:
             "evidence": sha256 or "",
         }
         seq = self._enter(tx, "AUDIT.RESULT", auditor, engagement_id, detail)
-        known = tx.get(Answer, (engagement_id, control_id))
-        if known is not None:
-            tx.delete(known)
-            tx.flush()
         answer = Answer(
             engagement_id=engagement_id,
             control_id=control_id,
@@ -189,10 +185,9 @@ class Engagements:
         a report as of it would not show what is signed.
         """
         engagement = self.verify_may_conclude(tx, engagement_id, auditor)
-        answers = records.answers_of(tx, engagement_id)
+        answers = records.answers_of(tx, engagement_id, moment.head.seq)
         found = records.findings_of(tx, engagement_id)
-        entered = [one.seq for one in answers] + [one.raised_seq for one in found]
-        if any(seq > moment.head.seq for seq in entered):
+        if records.newest_entered(tx, engagement_id) > moment.head.seq:
             raise Conflict(
                 "audit.engagement.later",
                 f"something was entered in {engagement_id} while its checks ran",
@@ -244,7 +239,8 @@ class Engagements:
         results: Sequence[ControlResult],
         conclusion: Conclusion,
     ) -> bytes:
-        answers = {one.control_id: one for one in records.answers_of(tx, engagement.id)}
+        entered = records.answers_of(tx, engagement.id, moment.head.seq)
+        answers = {one.control_id: one for one in entered}
         return canonical_json(
             {
                 "format": "hpki-audit-1",

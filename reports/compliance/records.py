@@ -40,19 +40,19 @@ class Engagement(SQLModel, table=True):
 class Answer(SQLModel, table=True):
     """What an auditor entered for a control; ``evidence``: SHA-256 of a file kept by the auditor.
 
-    ``seq``: the trail entry that names it.
+    ``seq``: the trail entry that names it; of several about a control the newest counts.
     """
 
     __tablename__ = "control_answer"
 
     engagement_id: str = Field(sa_column=columns.key_column("engagement.id"))
     control_id: str = Field(sa_column=columns.key_column())
+    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     result: Result = Field(sa_column=columns.choice(Result))
     note: str = Field(sa_type=sa.Text)
     evidence_name: str = Field(default="", sa_type=sa.Text)
     evidence: str | None = Field(default=None, sa_column=columns.hexadecimal(64, nullable=True))
     auditor: str = Field(sa_type=sa.Text)
-    seq: int
 
 
 class FindingRow(SQLModel, table=True):
@@ -80,10 +80,22 @@ def engagements(tx: Transaction) -> list[Engagement]:
     return list(tx.exec(select(Engagement).order_by(*order)))
 
 
-def answers_of(tx: Transaction, engagement_id: str) -> list[Answer]:
-    """Return what was entered by hand, by control."""
-    query = select(Answer).where(Answer.engagement_id == engagement_id)
-    return sorted(tx.exec(query), key=lambda one: one.control_id)
+def answers_of(tx: Transaction, engagement_id: str, upto: int) -> list[Answer]:
+    """Return what stood entered by hand at a position of the trail, by control."""
+    query = select(Answer).where(Answer.engagement_id == engagement_id, Answer.seq <= upto)
+    newest = {one.control_id: one for one in tx.exec(query.order_by(col(Answer.seq)))}
+    return sorted(newest.values(), key=lambda one: one.control_id)
+
+
+def newest_entered(tx: Transaction, engagement_id: str) -> int:
+    """Return the position of the newest answer or finding, 0 for none."""
+    queries = (
+        sa.select(sa.func.max(col(Answer.seq))).where(col(Answer.engagement_id) == engagement_id),
+        sa.select(sa.func.max(col(FindingRow.raised_seq))).where(
+            col(FindingRow.engagement_id) == engagement_id
+        ),
+    )
+    return max(tx.execute(query).scalar() or 0 for query in queries)
 
 
 def findings_of(tx: Transaction, engagement_id: str) -> list[FindingRow]:

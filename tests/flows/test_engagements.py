@@ -143,10 +143,12 @@ def test_an_answer_never_hides_a_violation(empty_centre: Centre, book: Engagemen
     engagement_id, kansa = opened(empty_centre, book), empty_centre.signers["kansa"]
     with empty_centre.store.begin() as tx:
         book.answer(tx, engagement_id, kansa, CONTROL, Result.CONFORMS, "問題なし")
-        book.answer(tx, engagement_id, kansa, BY_HAND, Result.NO_CASE, "提出なし")
+        first = book.answer(tx, engagement_id, kansa, BY_HAND, Result.NO_CASE, "提出なし")
         book.answer(tx, engagement_id, kansa, BY_HAND, Result.CONFORMS, "提出済み")
-        book.answer(tx, engagement_id, kansa, "HC-3.1-01", Result.FAILS, "同名")
-        found = with_answers(computed(failing=CONTROL), answers_of(tx, engagement_id))
+        last = book.answer(tx, engagement_id, kansa, "HC-3.1-01", Result.FAILS, "同名")
+        found = with_answers(computed(failing=CONTROL), answers_of(tx, engagement_id, last.seq))
+        then = {one.control_id: one.note for one in answers_of(tx, engagement_id, first.seq)}
+    assert then == {CONTROL: "問題なし", BY_HAND: "提出なし"}
     by_id = {one.control.id: one for one in found}
     assert by_id[CONTROL].result is Result.FAILS
     assert by_id[BY_HAND].result is Result.CONFORMS
