@@ -150,21 +150,26 @@ def _refusals(run: Run) -> Judge[File]:
 def _in_time(run: Run) -> Judge[File]:
     """Judge files open at the moment, and those first decided in the period.
 
-    The clock stands while the applicant is waited for; such files are not judged.
+    The clock stands while the applicant is waited for; of a file that waits still, at most for the
+    days after which it is to be returned.
     """
-    most = int(run.number("OPEN_FILE_DAYS"))
+    most, waiting = (int(run.number(key)) for key in ("OPEN_FILE_DAYS", "DEFICIENCY_DAYS"))
     clocks = {entry.code.value: entry.clock for entry in moves().state}
     still = {one.value for one in moves().open_states()}
+    deficient = ApplicationState.DEFICIENT.value
 
     def judge(file: File) -> Sequence[Text] | None:
         first = next((one for one in file.moves if one.code == "APP.DECIDE"), None)
         due = file.data["received_on"] + timedelta(days=most)
         if first is not None and first.seq in run.positions:
             day, steps = japan_date(first.at), [one for one in file.moves if one.seq < first.seq]
-        elif file.state in still and clocks[file.state] == "runs":
+        elif file.state == deficient or (file.state in still and clocks[file.state] == "runs"):
             day, steps = run.moment.day, list(file.moves)
         else:
             return None
+        if file.state == deficient and file.moves:
+            waited = (day - japan_date(file.moves[-1].at)).days
+            due += timedelta(days=max(0, min(waited, waiting)))
         due += timedelta(days=_stood(steps, clocks))
         if day <= due:
             return ()

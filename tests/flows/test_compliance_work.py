@@ -777,6 +777,22 @@ def test_what_else_a_control_asks_for(copy: Centre, control: str, edit: str, fac
     assert [one for one in told if fact in one], told
 
 
+@pytest.mark.parametrize(("since", "late"), [("2026-07", 0), ("2026-05", 1)])
+def test_a_file_waits_for_its_applicant_for_some_time_only(
+    copy: Centre, since: str, late: int
+) -> None:
+    """Then it is to be returned, and counts as any open file does."""
+    asked = (
+        f"object_type = 'application', object_id = '{ref(7)}', code = 'APP.DEFICIENT', "
+        f"at = '{since}-10 00:00:00.000000', "
+        "body = reworded(body, 'detail.move', 'RECEIVED>DEFICIENT')"
+    )
+    before = audited(copy)["HC-4.2-05"].population
+    change(copy, [entry(asked, "STOCK.IN"), file_of(7, f"received_on = '{since}-01'")])
+    found = audited(copy)["HC-4.2-05"]
+    assert (found.population, found.count) == (before, late)
+
+
 def test_every_control_has_its_fault() -> None:
     ours = {control for ledger in LEDGERS for control in ledger.checks}
     ours |= {control for control, _ in CHECKS}
