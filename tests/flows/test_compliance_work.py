@@ -551,7 +551,7 @@ FAULTS = (
         "register",
         "UPDATE statement SET signature = substr(signature, 1, 8) || '00' "
         "WHERE type = 'ROLE_GRANT' AND operator_id = 'kanri'",
-        also=["HC-4.1-02", "HC-4.2-02", "HC-5.2-04", "HC-5.4.1-03", "HC-5.4.4-01"],
+        also=["HC-4.1-02", "HC-4.2-02", "HC-4.9.3-01", "HC-5.2-04", "HC-5.4.1-03", "HC-5.4.4-01"],
     ),
     sql("HC-5.2-04", "entry", entry("actor = 'kiroku'", "FEE.PAID"), also=CHAIN),
     Fault("HC-5.3-02", "account shonin", touch=forget_training),
