@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reports.compliance import (
+    audits,
     authorities,
     card_acts,
     cards,
@@ -41,6 +42,7 @@ PARTS: tuple[Part, ...] = (
     list_checks.SERIES,
     revocations.LEDGER,
     authorities.LEDGER,
+    audits.LEDGER,
     revocation_requests.REQUESTS,
     documents.CHECKS,
     people.CHECKS,
