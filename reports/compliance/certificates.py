@@ -60,7 +60,7 @@ class Beside:
 
     ``entries`` by position; ``keygens``: what CARD.KEYGEN said of a card; ``statements`` by id;
     ``holders`` by SHA-256 of the subject; by their columns, the first row ever with a key, and the
-    first with an issuer and serial number; ``partners``: of a carrier, the first of the period.
+    first with an issuer and serial number; ``partners``: of a carrier, the first one issued.
     """
 
     entries: Mapping[int, Entry]
@@ -108,7 +108,7 @@ class CertificateRow:
 
     @property
     def partner(self) -> CertificateRow | None:
-        """The certificate on the same carrier that was made before it in the period."""
+        """The certificate on the same carrier that was made before it."""
         found = self.beside and self.beside.partners.get(self.data["carrier_id"])
         return found if found and found.data["id"] < self.data["id"] else None
 
@@ -214,7 +214,8 @@ def rows(run: Run, after: int | None = None, upto: int | None = None) -> Iterato
         after = page[-1]["id"]
         made = [_row(run, one, known, authorities) for one in page]
         entered = [one for one in made if one.data["reserved_seq"] <= run.moment.head.seq]
-        beside = _beside(run, [one for one in entered if one.in_period], known, authorities)
+        partners = _partners(run, entered, known, authorities)
+        beside = _beside(run, [one for one in entered if one.in_period], partners)
         for one in entered:
             one.beside = beside
             yield one
@@ -264,10 +265,7 @@ def _row(
 
 
 def _beside(
-    run: Run,
-    page: Sequence[CertificateRow],
-    known: Mapping[str, Signer],
-    authorities: Authorities,
+    run: Run, page: Sequence[CertificateRow], partners: Mapping[str, CertificateRow]
 ) -> Beside:
     data = [one.data for one in page]
     positions = {one[name] for one in data for name in ("reserved_seq", "issued_seq")} - {None}
@@ -300,7 +298,7 @@ def _beside(
         {subject: holder for subject, holder in holders},
         _first_keys(run, spkis),
         _first_serials(run, {one["issuer_id"] for one in data}, serials),
-        _partners(run, page, known, authorities),
+        partners,
     )
 
 
@@ -323,14 +321,14 @@ def _partners(
     known: Mapping[str, Signer],
     authorities: Authorities,
 ) -> Mapping[str, CertificateRow]:
-    """Return the first certificate issued in the period on each carrier of the page."""
+    """Return the first certificate issued on each carrier of the page."""
     carriers = {one.data["carrier_id"] for one in page} - {None}
     before = page[0].data["id"] if page else 0
     ids = [one.id for one in _all(run, [_ROW.id], _ROW.carrier_id, carriers, _ROW.id < before)]
     earlier = [_row(run, _single(run, one), known, authorities) for one in sorted(ids)]
     found: dict[str, CertificateRow] = {}
     for one in (*earlier, *page):
-        if one.in_period and one.is_issued and one.data["carrier_id"] is not None:
+        if one.is_issued and one.data["carrier_id"] is not None:
             found.setdefault(one.data["carrier_id"], one)
     return found
 

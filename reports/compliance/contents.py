@@ -144,20 +144,25 @@ NO_CA = Text("発行した認証局がない", "is of a CA that is not here")
 
 
 def _pair(one: CertificateRow) -> Sequence[Text] | None:
-    """HC-7.1-05: the certificate with its partner on the same carrier, judged at the second."""
+    """HC-7.1-05: the certificate with its partner on the same carrier, judged at the second.
+
+    The Japanese name stands in the certificates of such CAs only as write it.
+    """
     other = one.partner if one.in_period and one.is_issued else None
     if other is None:
         return None
+    names = [one.signer is not None and one.signer.row.japanese_names for one in (one, other)]
     return [
         Text(f"対の証明書と{ja}が異なる", f"has another {en} than its pair")
         for (ja, en), mine, its in zip(_AGREEING, _said(one), _said(other), strict=True)
-        if mine != its
+        if mine != its and not (en == _NAMES and names[0] is not names[1])
     ]
 
 
+_NAMES = "subjectAltName"
 _AGREEING = (
     ("主体者名", "subject"),
-    ("別名", "subjectAltName"),
+    ("別名", _NAMES),
     ("属性", "subjectDirectoryAttributes"),
 )
 

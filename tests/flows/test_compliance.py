@@ -547,6 +547,24 @@ def subject_of_a_ca(centre: Centre) -> None:
     forge(centre, edit, order_id=None)
 
 
+def pair_from_before(centre: Centre) -> None:
+    """The first of each card was issued before the period."""
+    forge(centre, another_name)
+    firsts = "SELECT min(id) FROM certificate WHERE carrier_id IS NOT NULL GROUP BY carrier_id"
+    change(centre, f"UPDATE certificate SET issued_seq = -1 WHERE id IN ({firsts})")
+
+
+def test_a_ca_that_writes_no_japanese_names_makes_no_other_pair(
+    mould: Centre, tmp_path: Path
+) -> None:
+    centre = copy_of(mould, tmp_path)
+    forge(centre, another_name)
+    change(centre, "UPDATE issuer SET japanese_names = 0 WHERE id = 'auth'")
+    found = violations(centre)
+    centre.store.close()
+    assert "HC-7.1-05" not in found
+
+
 def same_serial(centre: Centre) -> None:
     _, other = certificate_of(centre, "usage = 'SIGN' AND order_id LIKE 'T2026-0002%'")
 
@@ -582,6 +600,7 @@ def foreign_list(centre: Centre) -> None:
             "list sign FULL 5 4 lacked ",
         ),
         ("HC-7.1-03", same_serial, "has the serial number of another"),
+        ("HC-7.1-05", pair_from_before, "has another subjectAltName than its pair"),
         ("HC-7.1-06", foreign_signature, "is not signed by its CA"),
         ("HC-7.2-01", foreign_list, "is unsound"),
     ],
