@@ -17,6 +17,7 @@ from reports.compliance import (
     people,
     revocation_requests,
     revocations,
+    statements,
     trail_checks,
 )
 from reports.compliance.decisions import FILES
@@ -34,6 +35,7 @@ PARTS: tuple[Part, ...] = (
     CERTIFICATES,
     FILES,
     trail_checks.ENTRIES,
+    statements.LEDGER,
     trail_checks.COMPARED_ROWS,
     trail_checks.COMPARED_FILES,
     card_acts.CHECKS,

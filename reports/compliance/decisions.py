@@ -89,26 +89,27 @@ def _own_file(run: Run, register: Register) -> Judge[File]:
     known.pop("", None)
     born = {one.birth_date for found in known.values() for _, one in found}
 
-    def judge(file: File) -> Sequence[Text] | None:
-        if file.is_erased or not any(one.seq in run.positions for one in file.steps):
-            return None
-        data = file.data
+    def possible(data: Mapping[str, Any]) -> set[str]:
         if data["birth_date"] is not None and born.isdisjoint((None, data["birth_date"])):
-            return ()
+            return set()
         names = spellings(
             *(data[name] for name in ("kanji_name", "kana_name", "romaji_name")),
             former_surname=data["former_surname"],
         )
-        maybe = {
+        return {
             operator
             for name in names
             for operator, identity in known.get(plain(name), ())
             if identity.maybe(names, data["birth_date"])
         }
+
+    def judge(file: File) -> Sequence[Text] | None:
+        if file.is_erased or not any(one.seq in run.positions for one in file.steps):
+            return None
         people = {one for step in file.steps for one in (step.actor, step.co_actor)}
         return [
             Text(f"{one} 本人の申請の可能性", f"it may be {one}'s own file")
-            for one in sorted(maybe & people)
+            for one in sorted(possible(file.data) & people)
         ] + [
             Text(f"{one} の氏名が登録と異なる", f"{one} has another name than is registered")
             for one in sorted(changed & people)

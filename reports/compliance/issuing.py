@@ -15,7 +15,6 @@ from audit.records import TrailEntry
 from ca.building import end_entity_period
 from ca.orders import approval
 from card_personalization.layout import KeyOrigin
-from operators.evidence.proof import kept, read_entry, verify_stated
 from operators.exchange.peers import Peers
 from operators.exchange.receipts import Receipts
 from operators.statements import StatementType, verify_says
@@ -26,6 +25,7 @@ from reports.compliance.certificates import CertificateRow, of_holders
 from reports.compliance.contents import hc_roles
 from reports.compliance.engine import Judge
 from reports.compliance.run import Run
+from reports.compliance.statements import verify
 from reports.tables import Text
 
 
@@ -134,11 +134,8 @@ def _approval(run: Run, peers: Peers, one: CertificateRow) -> tuple[int, Text | 
         content = entry.content if entry is not None else None
         if row is None or entry is None or content is None:
             return 0, Text("承認の署名がない", "has no signed approval")
-        statement = kept(row.id, row.seq, row.body, row.signature)
-        stands = content["prev_hash"].__eq__
-        place = read_entry(content, Head(entry.seq, entry.hash))
-        verify_stated(run.register, place, statement, lambda head: bool(stands(head.hash)))
-        verify_says(statement.signed, approval(ref, one.data["digest"]))
+        signed = verify(run.register, row, content, Head(entry.seq, entry.hash))
+        verify_says(signed, approval(ref, one.data["digest"]))
         return row.seq, None
     except HpkiError as error:
         return 0, Text(f"承認を検証できない: {error.code}", f"has no sound approval: {error.text}")

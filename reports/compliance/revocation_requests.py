@@ -16,7 +16,6 @@ from audit.chain import Head
 from audit.records import TrailEntry
 from ca.records import Carrier, Certificate, Order, Revocation
 from ca.revocation import RevocationOrder
-from operators.evidence.proof import kept, read_entry, verify_stated
 from operators.records import Statement
 from operators.statements import StatementType, verify_says
 from pki.errors import HpkiError
@@ -29,6 +28,7 @@ from ra.revocation import request_digest
 from reports.compliance.engine import Check, Judge, Ledger
 from reports.compliance.results import Outcome
 from reports.compliance.run import Run, kinds_of
+from reports.compliance.statements import verify
 from reports.tables import Text
 
 _PAGE = 400
@@ -203,12 +203,9 @@ def _decided(row: RequestRow, decision: Any) -> Iterator[Text]:
         return
     seen, why = said["detail"]["request"], ground(data["ground"])
     order = RevocationOrder(data["id"], data["carrier_id"], why, seen, bool(data["emergency"]))
-    statement = kept(decision.id, decision.seq, decision.body, decision.signature)
-    stands = content["prev_hash"].__eq__
     try:
-        place = read_entry(content, Head(entry.seq, entry.hash))
-        verify_stated(row.run.register, place, statement, lambda head: bool(stands(head.hash)))
-        verify_says(statement.signed, order.decision())
+        signed = verify(row.run.register, decision, content, Head(entry.seq, entry.hash))
+        verify_says(signed, order.decision())
     except HpkiError as error:
         yield Text(f"決定を検証できない: {error.code}", f"its decision is unsound: {error.code}")
 
