@@ -23,6 +23,9 @@ _ROW_STYLES = {Mark.TOP: "top", Mark.BOTTOM: "bottom", Mark.FLAG: "flag"}
 _UPRIGHT, _ACROSS = 62, 92
 """Ems of a table's print that an A4 page is wide, upright and across."""
 
+_SMALLER, _ROWS_ACROSS, _ROWS = 1.2, 36, 50
+"""How many times more ems small print has in a line; rows on a page across, and on any page."""
+
 _PADDING, _NARROWEST, _WIDEST, _BOLD = 1.8, 2.4, 22.0, 1.1
 _UNBROKEN = frozenset({Kind.DAY, Kind.MONTH, Kind.MOMENT})
 
@@ -62,9 +65,18 @@ class PageTable:
         return sum(column.width for column in self.columns)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it stands on one page: the prefectures, overseas and unknown do."""
+        return len(self.rows) <= _ROWS
+
+    @property
     def form(self) -> str:
-        """The class for the page that it fits on: upright, across, or across in small print."""
-        return "" if self.width <= _UPRIGHT else "wide" if self.width <= _ACROSS else "wide small"
+        """The class for the page that it fits on: upright or across, in small print if need be."""
+        if self.width <= _UPRIGHT:
+            return ""
+        if len(self.rows) <= _ROWS_ACROSS or not self.is_whole:
+            return "wide" if self.width <= _ACROSS else "wide small"
+        return "small" if self.width <= _UPRIGHT * _SMALLER else "wide small"
 
 
 def report_html(report: Report, stamp: Stamp, language: Language) -> bytes:

@@ -25,7 +25,7 @@ _RANK = Column("rank", Text("順位", "Rank"), Kind.NUMBER)
 _POPULATION = Column("population", Text("人口", "Population"), Kind.NUMBER)
 _RATE = Column("rate", Text("取得率(%)", "Rate (%)"), Kind.RATE)
 _RATE_RANK = Column("rate_rank", Text("取得率順位", "Rank of the rate"), Kind.NUMBER)
-_GROWTH = Column("growth", Text("前回からの増加", "Growth since the last"), Kind.NUMBER)
+_GROWTH = Column("growth", Text("前回比", "Growth since the last"), Kind.NUMBER)
 
 
 def ranking(

@@ -30,7 +30,7 @@ from reports.page import report_html
 from reports.pdf import pdf_of
 from reports.plain import report_json, table_csv
 from reports.stamp import digest
-from reports.tables import Language, Report, Row, Text
+from reports.tables import Column, Kind, Language, Report, Row, Table, Text, total_row
 from reports.workbook import HEADER, report_xlsx
 from tests.tiers import require_tool
 from tests.unit.sample_report import (
@@ -220,11 +220,17 @@ def test_the_same_report_gives_the_same_bytes_and_another_value_another_digest()
 
 
 def test_pdf_is_archival_and_a_table_of_48_rows_is_one_page() -> None:
+    """Upright, and across with a column for each of eight or twelve days."""
     report = prefectures(charts=False)
+    (table,) = report.tables
+    report = replace(report, tables=(table, over_months(table, 8), over_months(table, 12)))
     page = report_html(report, stamp(report), EN)
     content = pdf_of(page)
     read = PdfReader(io.BytesIO(content))
-    assert len(read.pages) == 1
+    assert len(read.pages) == 3
+    for across in read.pages[1:]:
+        assert across.mediabox.width > across.mediabox.height
+        assert all(one in across.extract_text() for one in ("Hokkaido", "Overseas", "Total"))
     text = read.pages[0].extract_text()
     assert all(proof in text for proof in (*PROOFS, digest(report), CENTRE, "訓練"))
     assert "Okinawa" in text
@@ -239,6 +245,24 @@ def test_pdf_is_archival_and_a_table_of_48_rows_is_one_page() -> None:
     assert read.metadata is not None
     assert pdf_of(page) == content
     assert read.metadata.creation_date == datetime(2016, 8, 31, 15, tzinfo=UTC)
+
+
+def over_months(table: Table, months: int) -> Table:
+    """Its places, and two more, with the same number in each month."""
+    place, count = table.place("prefecture"), table.place("cards")
+    days = [f"2016-{month:02}-28" for month in range(1, months + 1)]
+    columns = (
+        table.columns[place],
+        *(Column(day, Text(day, day), Kind.NUMBER) for day in days),
+    )
+    rows = [
+        Row((row.values[place], *[row.values[count]] * len(days)), row.mark)
+        for row in (*table.rows, *table.rows[-2:])
+    ]
+    total = total_row(columns, rows, Text("合計", "Total"), "prefecture")
+    long = Text(table.definition.ja * 4, table.definition.en * 4)
+    made = replace(table, key=f"months-{months}", columns=columns, rows=tuple(rows), total=total)
+    return replace(made, definition=long, notes=table.notes * 2)
 
 
 def test_each_page_of_a_long_pdf_has_the_stamp_and_the_header() -> None:
