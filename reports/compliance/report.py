@@ -13,7 +13,9 @@ from collections.abc import Iterable, Sequence
 from cryptography.hazmat.primitives import hashes
 
 from policies.controls import AuditKind, controls
+from policies.exchange import Part
 from policies.parameters import parameter
+from policies.site import SiteKind
 from reports.compliance.conclusion import Conclusion, Finding, conclude
 from reports.compliance.numbers import counts, hours
 from reports.compliance.results import ControlResult, Result, Violation
@@ -27,6 +29,16 @@ _TITLES = {
     AuditKind.REMOTE: Text(
         "準拠性監査報告書（リモート署名）", "Compliance audit report: remote signing"
     ),
+}
+_SITES = {
+    SiteKind.PRODUCTION: Text("本番", "production"),
+    SiteKind.TRIAL: Text("試験", "trial"),
+    SiteKind.TRAINING: Text("訓練", "training"),
+}
+_PARTS = {
+    frozenset({Part.CA}): Text("認証局", "CA"),
+    frozenset({Part.RA}): Text("登録局", "RA"),
+    frozenset(Part): Text("認証局と登録局", "CA and RA"),
 }
 CONCLUSION = Text("総合判定", "Conclusion")
 _CONTROL = Column("control", Text("統制", "Control"), Kind.TEXT)
@@ -75,8 +87,8 @@ def _facts(run: Run, conclusion: Conclusion, results: Sequence[ControlResult]) -
         Fact(Text("統制の結果", "Results of controls"), by_result),
         Fact(Text("期間の初日", "First day"), run.first),
         Fact(Text("期間の末日", "Last day"), run.last),
-        Fact(Text("拠点の種類", "Kind of site"), run.site.value),
-        Fact(Text("業務", "Parts"), " ".join(sorted(run.parts))),
+        Fact(Text("拠点の種類", "Kind of site"), _SITES[run.site]),
+        Fact(Text("業務", "Parts"), _PARTS[run.parts]),
         Fact(Text("役割表", "Role table"), run.directory.table.reference),
     )
 
