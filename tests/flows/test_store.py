@@ -46,6 +46,14 @@ def test_a_transaction_is_whole_or_nothing(empty_centre: Centre) -> None:
     assert holders(empty_centre) == {"H-1"}
 
 
+def test_postgresql_compiles_no_query(empty_centre: Centre) -> None:
+    """It would take seconds of the board's tables; a rollback does not bring it back."""
+    if empty_centre.store.engine.dialect.name == "postgresql":
+        for _ in range(2):
+            with empty_centre.store.read() as tx:
+                assert tx.connection().exec_driver_sql("SHOW jit").scalar() == "off"
+
+
 def test_a_reader_cannot_write(empty_centre: Centre) -> None:
     def act() -> None:
         with empty_centre.store.read() as tx:
