@@ -36,6 +36,8 @@ from reports.rows import (
 )
 from store.database import Transaction
 
+_CHANGE = APPLICATION.alias("change")
+
 _SCRAPPED = "C12_CARD_SCRAPPED"
 _DRAFT = '%"state":"DRAFT"%'
 _LONGEST_NAME = 4
@@ -122,91 +124,114 @@ def count_by_month(tx: Transaction, moment: Moment, profession: str | None) -> C
 
 @dataclass(frozen=True)
 class _Places:
-    """The column to count by, and what is joined to the application to have it."""
+    """The column to count by, and the table that may hold it beside the application, and when.
+
+    Tables themselves are joined, whose indexes are there: what a database guesses of the rows of a
+    subquery may cost it hours.
+    """
 
     column: sa.ColumnElement[Any]
-    joined: sa.FromClause
+    beside: sa.FromClause
+    when: sa.ColumnElement[bool]
     wanted: tuple[sa.ColumnElement[bool], ...] = ()
 
 
 def _places(moment: Moment, question: Question) -> _Places:
     if question.place is Place.RESIDENCE:
         return _residence(moment)
-    change = _contact_changes(moment)
-    joined = APPLICATION.outerjoin(change, change.c.replaces == APPLICATION.c.ref)
-    work = sa.func.coalesce(change.c.work_prefecture, APPLICATION.c.work_prefecture)
+    newest = _newest_change(moment)
+    work = sa.func.coalesce(_CHANGE.c.work_prefecture, APPLICATION.c.work_prefecture)
     if question.place is Place.WORK:
-        return _Places(work, joined)
+        return _Places(work, _CHANGE, newest)
     if question.place is Place.ASSOCIATION:
-        named = sa.func.coalesce(change.c.association, APPLICATION.c.association, "")
-        return _Places(named, joined)
-    moved = change.c.replaces.is_not(None)
-    town = sa.case((moved, change.c.municipality), else_=APPLICATION.c.municipality)
-    return _Places(sa.func.coalesce(town, ""), joined, (work == question.prefecture,))
+        named = sa.func.coalesce(_CHANGE.c.association, APPLICATION.c.association, "")
+        return _Places(named, _CHANGE, newest)
+    moved = _CHANGE.c.ref.is_not(None)
+    town = sa.case((moved, _CHANGE.c.municipality), else_=APPLICATION.c.municipality)
+    wanted = (work == question.prefecture,)
+    return _Places(sa.func.coalesce(town, ""), _CHANGE, newest, wanted)
 
 
 def _residence(moment: Moment) -> _Places:
-    """By the beginning of the address: the database counts few of those, and no names.
-
-    Looked up person by person: joined, PostgreSQL may take hours over what it guesses to be few.
-    """
-    address = sa.select(VERSION.c.address).where(VERSION.c.person_id == APPLICATION.c.person_id)
-    newest = (
-        address.where(_counts(moment))
-        .order_by(VERSION.c.valid_from.desc())
-        .limit(1)
-        .correlate(APPLICATION)
-        .scalar_subquery()
-    )
-    own = (
-        address.where(VERSION.c.valid_from == APPLICATION.c.received_on)
-        .correlate(APPLICATION)
-        .scalar_subquery()
-    )
-    start = sa.func.substr(sa.func.coalesce(newest, own, ""), 1, _LONGEST_NAME)
-    return _Places(start, APPLICATION)
-
-
-def _contact_changes(moment: Moment) -> sa.Subquery:
-    """Select the newest change of contact carried out for each application."""
-    order = (APPLICATION.c.received_on.desc(), APPLICATION.c.ref.desc())
-    newest = sa.func.row_number().over(partition_by=APPLICATION.c.replaces, order_by=order)
-    version = sa.and_(
+    """By the beginning of the address: the database counts few of those, and no names."""
+    later = VERSION.alias("later_version")
+    newest = sa.and_(
         VERSION.c.person_id == APPLICATION.c.person_id,
-        VERSION.c.valid_from == APPLICATION.c.received_on,
-    )
-    names = ("replaces", "work_prefecture", "municipality", "association")
-    changes = (
-        sa.select(*(APPLICATION.c[name] for name in names), newest.label("place"))
-        .select_from(APPLICATION.join(VERSION, version))
+        _counts(moment, VERSION),
+        ~sa.exists()
         .where(
-            APPLICATION.c.type == ApplicationType.CONTACT_CHANGE.value,
-            APPLICATION.c.state == ApplicationState.COMPLETED,
-            _counts(moment),
+            later.c.person_id == VERSION.c.person_id,
+            later.c.valid_from > VERSION.c.valid_from,
+            _counts(moment, later),
         )
-        .subquery()
+        .correlate(VERSION),
     )
-    return sa.select(changes).where(changes.c.place == 1).subquery()
+    first = VERSION.alias("first_version")
+    own = (
+        sa.select(first.c.address)
+        .where(
+            first.c.person_id == APPLICATION.c.person_id,
+            first.c.valid_from == APPLICATION.c.received_on,
+        )
+        .correlate(APPLICATION)
+        .scalar_subquery()
+    )
+    start = sa.func.substr(sa.func.coalesce(VERSION.c.address, own, ""), 1, _LONGEST_NAME)
+    return _Places(start, VERSION, newest)
 
 
-def _counts(moment: Moment) -> sa.ColumnElement[bool]:
+def _newest_change(moment: Moment) -> sa.ColumnElement[bool]:
+    """Whether the change of contact is the application's newest one carried out."""
+    later = APPLICATION.alias("later_change")
+    same_day = later.c.received_on == _CHANGE.c.received_on
+    return sa.and_(
+        _CHANGE.c.replaces == APPLICATION.c.ref,
+        _carried_out(moment, _CHANGE),
+        ~sa.exists()
+        .where(
+            later.c.replaces == _CHANGE.c.replaces,
+            sa.or_(
+                later.c.received_on > _CHANGE.c.received_on,
+                sa.and_(same_day, later.c.ref > _CHANGE.c.ref),
+            ),
+            _carried_out(moment, later),
+        )
+        .correlate(_CHANGE),
+    )
+
+
+def _carried_out(moment: Moment, change: sa.FromClause) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        change.c.type == ApplicationType.CONTACT_CHANGE.value,
+        change.c.state == ApplicationState.COMPLETED,
+        sa.exists()
+        .where(
+            VERSION.c.person_id == change.c.person_id,
+            VERSION.c.valid_from == change.c.received_on,
+            _counts(moment, VERSION),
+        )
+        .correlate(change),
+    )
+
+
+def _counts(moment: Moment, version: sa.FromClause) -> sa.ColumnElement[bool]:
     """Whether a version was decided on: on a day before, or that day at a position before."""
     today, other, entry = japan_date(moment.at), APPLICATION.alias(), ENTRY.alias()
     decided = (
         sa.select(sa.literal(1))
         .select_from(other.join(entry, entry.c.object_id == other.c.ref))
         .where(
-            other.c.person_id == VERSION.c.person_id,
-            other.c.received_on == VERSION.c.valid_from,
+            other.c.person_id == version.c.person_id,
+            other.c.received_on == version.c.valid_from,
             entry.c.object_type == "application",
             entry.c.code.in_(_DECIDED),
             entry.c.outcome == "OK",
             entry.c.seq <= moment.head.seq,
         )
-        .correlate(VERSION)
+        .correlate(version)
         .exists()
     )
-    confirmed = VERSION.c.confirmed_on
+    confirmed = version.c.confirmed_on
     return sa.or_(confirmed < today, sa.and_(confirmed == today, decided))
 
 
@@ -235,7 +260,11 @@ def _applications(moment: Moment, question: Question, places: _Places) -> sa.Sub
     """One row for each application for a card that was received."""
     return (
         sa.select(places.column.label("place"))
-        .select_from(places.joined.join(ENTRY, ENTRY.c.object_id == APPLICATION.c.ref))
+        .select_from(
+            APPLICATION.join(ENTRY, ENTRY.c.object_id == APPLICATION.c.ref).outerjoin(
+                places.beside, places.when
+            )
+        )
         .where(*_received(moment), *_of_profession(question.profession), *places.wanted)
         .subquery()
     )
@@ -253,9 +282,10 @@ def _issued(
 ) -> sa.Select[Any]:
     """Select the cards with a signing certificate, which is one for each."""
     joined = (
-        places.joined.join(ORDER, ORDER.c.application_ref == APPLICATION.c.ref)
+        APPLICATION.join(ORDER, ORDER.c.application_ref == APPLICATION.c.ref)
         .join(CERTIFICATE, CERTIFICATE.c.order_id == ORDER.c.id)
         .join(CARRIER, CARRIER.c.id == CERTIFICATE.c.carrier_id)
+        .outerjoin(places.beside, places.when)
     )
     return (
         sa.select(places.column.label("place"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from importlib.resources import files
@@ -133,7 +134,7 @@ def everything(tx: Transaction, now: Moment) -> list[Report]:
     return [*ranked, applications_by_month(tx, now)]
 
 
-FIRST, SECOND = date(2027, 4, 1), date(2027, 10, 1)
+FIRST, SECOND, THIRD = date(2027, 4, 1), date(2027, 10, 1), date(2027, 11, 1)
 
 
 def contact_change(
@@ -186,6 +187,18 @@ def test_a_past_moment_is_told_again_whatever_came_since(centre: Centre) -> None
         assert counted(tx, FIRST, Measure.CARDS) == {"13": 2, "27": 2, "99": 1}
         asked = {"13": 2, "47": 1, "27": 1, "99": 1, "01": 2, "14": 1}
         assert counted(tx, SECOND, Measure.APPLICATIONS) == asked
+
+
+def test_who_moves_twice_counts_once_where_he_moved_last(centre: Centre) -> None:
+    again = contact_change("AGAIN", "LOST", "28", "兵庫県神戸市", decided=THIRD)
+    with centre.store.begin() as tx:
+        plant(tx, PLANTED)
+        plant(tx, (*SINCE, replace(again, received=THIRD)))
+        work = {"13": 2, "14": 1, "99": 1, "01": 1}
+        assert counted(tx, SECOND, Measure.CARDS) == {**work, "47": 1}
+        assert counted(tx, THIRD, Measure.CARDS) == {**work, "28": 1}
+        home = counted(tx, THIRD, Measure.CARDS, Place.RESIDENCE)
+        assert home == {"14": 2, "28": 1, "13": 2, "": 1}
 
 
 def test_holders_are_persons_with_a_valid_card_and_cards_are_cards(centre: Centre) -> None:
