@@ -3,8 +3,9 @@
 A million certificates, signing and authentication, each of the size of a real one, of half a
 million doctors; one card in twenty is revoked, one in a hundred scrapped. On an SQLite file as a
 site has it, and on PostgreSQL with its own settings. Limits for the table of cards: 1.2 x the bare
-GROUP BY, and 150 MB for the process that makes it. Beside it the tables of holders and of homes,
-whom a GROUP BY alone cannot tell. An argument gives another number of certificates.
+GROUP BY, and 150 MB for the process that makes it. Beside it the tables of holders and of homes, to
+their own bare statement, which takes everybody's one address. An argument gives another number of
+certificates.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -46,13 +46,37 @@ TABLES = {
     "holders by residence": Question(Measure.HOLDERS, Place.RESIDENCE, "医師"),
 }
 BARE = f"""
-SELECT a.work_prefecture, count(*)
+SELECT {{place}}, {{count}}
 FROM certificate c JOIN issue_order o ON o.id = c.order_id
 JOIN application a ON a.ref = o.application_ref JOIN carrier k ON k.id = c.carrier_id
-LEFT JOIN revocation r ON r.certificate_id = c.id AND r.ground = 'C12_CARD_SCRAPPED'
-WHERE k.kind = 'CARD' AND c.usage = 'SIGN' AND c.issued_seq <= {SEQ} AND r.seq IS NULL
-AND a.profession = '医師' GROUP BY a.work_prefecture
+{{beside}} WHERE k.kind = 'CARD' AND c.usage = 'SIGN' AND c.issued_seq <= {SEQ}
+AND a.profession = '医師' AND NOT EXISTS
+(SELECT 1 FROM revocation r WHERE r.certificate_id = c.id {{wanted}}) {{valid}} GROUP BY 1
 """
+PLACES = {
+    Place.WORK: ("a.work_prefecture", ""),
+    Place.RESIDENCE: (
+        "substr(v.address, 1, 4)",
+        "JOIN person_version v ON v.person_id = a.person_id",
+    ),
+}
+NOW = f"'{MOMENT.at:%Y-%m-%d %H:%M:%S}'"
+MEASURES = {
+    Measure.CARDS: ("count(*)", "AND r.ground = 'C12_CARD_SCRAPPED'", ""),
+    Measure.HOLDERS: (
+        "count(DISTINCT a.person_id)",
+        "",
+        f"AND c.not_before <= {NOW} AND c.not_after >= {NOW}",
+    ),
+}
+
+
+def bare_of(question: Question) -> str:
+    """The GROUP BY of the same join, for this sample in which nobody has moved."""
+    place, beside = PLACES[question.place]
+    count, wanted, valid = MEASURES[question.measure]
+    return BARE.format(place=place, beside=beside, count=count, wanted=wanted, valid=valid)
+
 
 ZEROS = "0" * 64
 FILL = (
@@ -112,38 +136,34 @@ def fill(url: str, folder: Path, certificates: int) -> None:
 
 
 def measure_here(url: str) -> None:
-    """Print the seconds of each round as JSON: bare first, then every table; and the peak in MB."""
+    """Print as JSON the seconds of each round, bare and reported by table; and the peak in MB."""
     store = Store(url)
 
-    def bare() -> int:
+    def bare(question: Question) -> int:
         connection = store.engine.raw_connection()
         try:
             cursor = connection.cursor()
-            cursor.execute(BARE)
+            cursor.execute(bare_of(question))
             return sum(row[1] for row in cursor.fetchall())
         finally:
             connection.close()
 
-    def report(question: Question) -> Callable[[], int]:
-        def make() -> int:
-            with store.read() as tx:
-                (table,) = ranking(tx, MOMENT, question).tables
-            total = table.total
-            return total.values[table.place(question.measure.value)] if total else 0  # type: ignore[return-value]
+    def report(question: Question) -> int:
+        with store.read() as tx:
+            (table,) = ranking(tx, MOMENT, question).tables
+        total = table.total
+        return total.values[table.place(question.measure.value)] if total else 0  # type: ignore[return-value]
 
-        return make
-
-    ways = {"bare": bare, **{name: report(question) for name, question in TABLES.items()}}
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    found: dict[str, int] = {}
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in TABLES}
     for _ in range(ROUNDS):
-        for name, way in ways.items():
+        for name, question in TABLES.items():
             start = time.perf_counter()
-            found[name] = way()
-            taken[name].append(time.perf_counter() - start)
-    if found["bare"] != found["cards by work"]:
-        raise RuntimeError(f"the report does not count as the bare statement: {found}")
-    print(json.dumps({"taken": taken, "found": found, "peak": peak_memory()}))
+            counted = bare(question)
+            between = time.perf_counter()
+            if report(question) != counted:
+                raise RuntimeError(f"{name}: the report does not count as the bare statement")
+            taken[name].append((between - start, time.perf_counter() - between))
+    print(json.dumps({"taken": taken, "peak": peak_memory()}))
 
 
 def peak_memory() -> float:
@@ -159,17 +179,14 @@ def measure(name: str, url: str, folder: Path, certificates: int) -> bool:
     print(f"{name}: {certificates:,} certificates, filled in {time.perf_counter() - start:.0f} s")
     command = [sys.executable, __file__, "measure", url]
     told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    bare = median(told["taken"]["bare"])
-    print(f"  {'bare GROUP BY':22} {bare:7.3f} s")
     kept = bool(told["peak"] <= MEMORY_LIMIT)
     for table in TABLES:
-        seconds = median(told["taken"][table])
-        ratio = seconds / bare
+        bare, ours = (median(seconds) for seconds in zip(*told["taken"][table], strict=True))
         said = ""
         if table == "cards by work":
-            kept = kept and ratio <= TIME_LIMIT
-            said = verdict(ratio <= TIME_LIMIT)
-        print(f"  {table:22} {seconds:7.3f} s, {ratio:5.2f} of the bare  {said}")
+            kept = kept and ours <= TIME_LIMIT * bare
+            said = verdict(ours <= TIME_LIMIT * bare)
+        print(f"  {table:22} {ours:7.3f} s, {ours / bare:5.2f} of the bare {bare:7.3f} s  {said}")
     print(f"  {'peak memory':22} {told['peak']:7.0f} MB {verdict(told['peak'] <= MEMORY_LIMIT)}")
     return kept
 
