@@ -294,10 +294,17 @@ class _Play:
         )
 
 
+_PUBLISHED = {
+    ".cer": "証明書 CA certificate",
+    ".p7c": "証明書 CA certificate",
+    ".crl": "失効リスト revocation list",
+}
+
+
 def _purpose(path: Path) -> str:
     """Say what an output is, by its folder and ending."""
     if path.parent.name == "public":
-        return "証明書 CA certificate" if path.suffix == ".cer" else "失効リスト revocation list"
+        return _PUBLISHED.get(path.suffix, "公開文書 public document")
     if path.parent.name == "ceremonies":
         return "鍵生成記録 ceremony transcript"
     if path.name.startswith("compliance"):

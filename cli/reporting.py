@@ -19,7 +19,7 @@ from reports.board.counts import Measure, Question
 from reports.board.prefectures import ranking, trend
 from reports.cells import cell_text
 from reports.dashboard import dashboard_report
-from reports.files import Format, report_files
+from reports.files import Format, file_count, report_files
 from reports.index_page import IndexEntry, index_file, index_html
 from reports.moment import Moment, moment
 from reports.operations import operations_report
@@ -188,7 +188,7 @@ def _write(
     files = []
     with bars() as shown:
         made = report_files(report, stamp, wish.language, wish.formats)
-        for name, content in shown.track(made, len(wish.formats), report.name):
+        for name, content in shown.track(made, file_count(report, wish.formats), report.name):
             write_output(folder / name, content, replace=True)
             files.append(index_file(name, content))
     return IndexEntry(report, stamp, tuple(files))

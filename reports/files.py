@@ -23,6 +23,11 @@ class Format(StrEnum):
     JSON = "json"
 
 
+def file_count(report: Report, formats: Collection[Format]) -> int:
+    """Return how many files ``report_files`` makes."""
+    return sum(len(report.tables) if one is Format.CSV else 1 for one in set(formats))
+
+
 def report_files(
     report: Report, stamp: Stamp, language: Language, formats: Collection[Format]
 ) -> Iterator[tuple[str, bytes]]:
