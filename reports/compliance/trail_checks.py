@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache, partial
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -17,11 +16,8 @@ from audit.anchors import Anchors
 from audit.chain import Head
 from audit.records import TrailEntry
 from audit.trail import Judged
-from ca.records import Certificate, Order, Revocation
-from crl.records import RevocationList
 from operators.accounts import Moment as Standing
 from operators.kinds import REGISTER_CODES
-from operators.records import Statement
 from operators.register import Register
 from pki.errors import HpkiError
 from pki.signing import key_id
@@ -30,13 +26,10 @@ from policies.controls import AuditKind
 from policies.events import known_codes
 from policies.moves import SYSTEM
 from policies.roles import Role
-from reports.applications import check_applications
 from reports.compliance.engine import Check, Judge, Ledger
 from reports.compliance.people import with_register
 from reports.compliance.results import Outcome
 from reports.compliance.run import Run, kinds_of
-from reports.differences import Difference
-from reports.reconciliation import check_ledgers, check_lists
 from reports.tables import Text
 from reports.trail import review_times
 
@@ -45,7 +38,7 @@ _FILLED = ("ts", "code", "outcome", "actor_id", "terminal", "object_type", "obje
 _STRANGERS = frozenset({"LOGIN.FAIL"})
 """Codes of entries whose actor may be a name that nobody has."""
 _UNJUDGED = REGISTER_CODES | _STRANGERS
-_MOST, SPAN = 10_000, 40_000
+SPAN = 40_000
 _DAMAGED = Text("本文が壊れている", "its content is damaged")
 
 
@@ -191,99 +184,6 @@ ENTRIES: Ledger[EntryRow] = Ledger(
 )
 
 
-def _differences(run: Run, compare: Compare) -> list[Difference]:
-    """Return where rows and trail do not agree in the period, compared once for a run.
-
-    And those that no entry of any time can tell of.
-    """
-    key = f"compliance.{compare.__name__}"
-    if key not in run.tx.info:
-        newest = run.directory.trail.head(run.tx).seq
-        told, kept = Counter[str](), []
-        for one in compare(run):
-            if one.seq in run.positions or not 0 < one.seq <= newest:
-                told[one.code] += 1
-                if told[one.code] <= _MOST:
-                    kept.append(one)
-        run.tx.info[key] = kept
-    known: list[Difference] = run.tx.info[key]
-    return known
-
-
-Compare = Callable[[Run], Iterable[Difference]]
-
-
-def _ledgers(run: Run) -> Iterable[Difference]:
-    return check_ledgers(run.tx)
-
-
-def _applications(run: Run) -> Iterable[Difference]:
-    return check_applications(run.tx)
-
-
-def _lists(run: Run) -> Iterable[Difference]:
-    return check_lists(run.tx, run.archive)
-
-
-def _disagreement(
-    compare: Compare, population: Callable[[Run], int], wanted: Callable[[str, str], bool]
-) -> Callable[[Run], Outcome]:
-    """Return a check that names the differences wanted by ledger and kind."""
-
-    def check(run: Run) -> Outcome:
-        outcome = Outcome(population=population(run))
-        for one in _differences(run, compare):
-            ledger, _, kind = one.code.partition(".")
-            if wanted(ledger, kind):
-                row = f"entry {one.seq}" if one.seq else one.what.split(":")[0]
-                outcome.blame(row, [Text(f"記録と不一致: {one.what}", f"differs: {one.what}")])
-        return outcome
-
-    return check
-
-
-def _entries_of(run: Run, *codes: str) -> int:
-    entry = sa.inspect(TrailEntry).columns
-    query = sa.select(sa.func.count(entry.seq)).where(
-        entry.code.in_(codes),
-        entry.outcome == "OK",
-        entry.seq.between(run.positions.start, run.positions.stop - 1),
-    )
-    return run.tx.execute(query).scalar() or 0
-
-
-def _rows_told(run: Run) -> int:
-    first, last = run.positions.start, run.positions.stop - 1
-    return sum(
-        run.tx.execute(sa.select(sa.func.count()).where(column.between(first, last))).scalar() or 0
-        for column in map(col, _ENTERED)
-    )
-
-
-_ENTERED: Sequence[Any] = (
-    *(Certificate.reserved_seq, Certificate.issued_seq, Revocation.seq),
-    *(Order.accepted_seq, Statement.seq),
-)
-_TOLD = ("CERT.POP_OK", "CERT.ISSUE", "REV.EXECUTE", "ISSUE.ORDER")
-
-
-def _lists_made(run: Run) -> int:
-    made = col(RevocationList.this_update).between(run.since, run.until)
-    return run.tx.execute(sa.select(sa.func.count()).where(made)).scalar() or 0
-
-
-def _is_untold(_: str, kind: str) -> bool:
-    return kind in ("no_entry", "differs", "published")
-
-
-def _is_gone(_: str, kind: str) -> bool:
-    return kind == "no_row"
-
-
-def _moved(run: Run) -> int:
-    return _entries_of(run, "APP.RECEIVE", "APP.COMPLETE", "APP.EXAMINED", "APP.DECIDE")
-
-
 def reviews(run: Run) -> Outcome:
     """Judge the times between reviews of the trail, and that each goes on where one ended."""
     outcome = Outcome()
@@ -384,29 +284,7 @@ def anchored(run: Run) -> Outcome:
     return outcome
 
 
-COMPARED_ROWS: Mapping[str, Check] = {
-    "HC-5.4.1-01": _disagreement(_ledgers, _rows_told, _is_untold),
-    "HC-5.4.1-02": _disagreement(_ledgers, lambda run: _entries_of(run, *_TOLD), _is_gone),
-}
-"""Those that read rows and trail side by side, once for both.
-
-The reverse of HC-5.4.1-01 is that of all it asks for: what is gone from any table is named.
-"""
-
-COMPARED_FILES: Mapping[str, Check] = {
-    "HC-4.2-04": _disagreement(_applications, _moved, lambda _, kind: kind != "erased"),
-    "HC-5.4.1-01": _disagreement(
-        _applications, lambda run: _entries_of(run, "APP.DECIDE"), _is_untold
-    ),
-    "HC-5.4.1-02": _disagreement(
-        _applications, lambda run: _entries_of(run, "APP.RECEIVE"), _is_gone
-    ),
-}
-"""Those that follow every application's moves in the trail, once for all of them."""
-
 CHECKS: Mapping[str, Check] = {
-    "HC-5.4.1-01": _disagreement(_lists, _lists_made, _is_untold),
-    "HC-5.4.1-02": _disagreement(_lists, lambda run: _entries_of(run, "CRL.ISSUE"), _is_gone),
     "HC-5.4.2-01": reviews,
     "HC-5.4.3-01": gapless,
     "HC-5.4.4-01": anchored,

@@ -37,6 +37,7 @@ from ra.records import Application
 from ra.revocation import Request, Verdict
 from reports.compliance import (
     card_acts,
+    compared,
     my_numbers,
     people,
     revocation_requests,
@@ -71,8 +72,9 @@ CHECKS = [
     *card_acts.CHECKS.items(),
     *my_numbers.CHECKS.items(),
     *revocation_requests.CHECKS.items(),
-    *trail_checks.COMPARED_ROWS.items(),
-    *trail_checks.COMPARED_FILES.items(),
+    *compared.ROWS.items(),
+    *compared.FILES.items(),
+    *compared.LISTS.items(),
     *trail_checks.CHECKS.items(),
 ]
 LEDGERS: tuple[Ledger[Any], ...] = (FILES, REQUESTS, ENTRIES, STATEMENTS)
