@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from audit.canonical import canonical_json, digest
 from crl.repository.records import DocumentKind, PublicDocument
 from pki.validity import japan_date, start_of_day
+from policies.applications import ApplicationType, Channel
 from policies.documents import load_document_rules
 from ra.casework.guards import REGISTER_METHOD
 from ra.casework.records import Answer
@@ -160,11 +162,7 @@ def _later_papers(run: Run) -> Judge[File]:
     days = timedelta(days=int(run.number("TEMP_DOC_DAYS")))
 
     def judge(file: File) -> Sequence[Text] | None:
-        codes = [
-            rule.document
-            for rule in load_document_rules().rules(file.rule.code, file.channel)
-            if rule.need == "later" and rule.when == "always"
-        ]
+        codes = _later(file.rule.code, file.channel)
         due = [one for one in file.beside.issued.get(file.ref, ()) if _over(one.at, days, run)]
         if not codes or not due:
             return None
@@ -183,6 +181,13 @@ def _later_papers(run: Run) -> Judge[File]:
         ]
 
     return judge
+
+
+@cache
+def _later(kind: ApplicationType, channel: Channel) -> Sequence[str]:
+    """Return the documents that come after the issue."""
+    rules = load_document_rules().rules(kind, channel)
+    return [one.document for one in rules if one.need == "later" and one.when == "always"]
 
 
 def _over(at: datetime, days: timedelta, run: Run) -> bool:
