@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -23,6 +22,9 @@ from ra.records import (
     PersonVersion,
 )
 from store.database import Transaction
+
+FIELDS = (*VERSION_FIELDS, *APPLICATION_FIELDS, "birth_date")
+"""What a dossier holds salted digests of."""
 
 
 def compute_dossier(
@@ -118,7 +120,15 @@ def content(
 
 def salted(name: str, text: str, salt: str) -> str:
     """Return the HMAC-SHA-256 of ``name=text`` under a salt of hexadecimal digits."""
-    return hmac.new(bytes.fromhex(salt), f"{name}={text}".encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(bytes.fromhex(salt), f"{name}={text}".encode(), "sha256").hex()
+
+
+def changed_fields(
+    values: Mapping[str, Any], salt: str, signed: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return the names of fields that are not the ones of which the digests were signed."""
+    mine = _salted({name: values[name] for name in FIELDS}, salt)
+    return tuple(name for name in FIELDS if mine[name] != signed.get(name))
 
 
 def _salted(values: Mapping[str, Any], salt: str) -> dict[str, str]:

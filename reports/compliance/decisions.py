@@ -22,6 +22,7 @@ from policies.checks import refusal_codes
 from policies.moves import ApplicationState, moves
 from policies.roles import Role
 from ra.casework.records import FeeState
+from ra.dossiers import changed_fields
 from ra.persons.applicants import spellings
 from reports.compliance.beside import Step
 from reports.compliance.engine import Judge, Ledger
@@ -269,6 +270,11 @@ def _missing(file: File) -> Iterator[Text]:
         yield Text("審査記録がない", "no record of the examination is kept")
     elif file.signed_digest != digest(file.data["dossier"].encode()):
         yield Text("審査記録が署名と異なる", "the record is not that which was signed")
+    elif file.approval is not None or file.state == ApplicationState.REJECTED.value:
+        changed = changed_fields(file.data, file.data["salt"], file.signed["fields"])
+        if changed:
+            names = ", ".join(changed)
+            yield Text(f"審査した値と異なる: {names}", f"is not as it was examined: {names}")
     if None in (file.data["kanji_name"], file.data["birth_date"]):
         yield Text("申請者の記録がない", "who applied is not there")
     wanted = {rule.document for rule in file.required()} & {"APPLICATION_FORM"}

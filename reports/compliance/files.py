@@ -167,7 +167,7 @@ def _required(
 
 _NUMBERED = (Application, PersonVersion, Person)
 _OLD, _OLD_VERSION = aliased(Application), aliased(PersonVersion)
-_HIDDEN = {"import_id", "row_digest", "salt", "web_id", "person_id", "id", "search_key"}
+_HIDDEN = {"import_id", "row_digest", "web_id", "person_id", "id", "search_key"}
 _COLUMNS: list[sa.ColumnElement[Any]] = [
     *(
         sa.type_coerce(one, sa.Text).label(one.key) if one.key == "state" else one

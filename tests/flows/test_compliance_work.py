@@ -469,7 +469,7 @@ FAULTS = (
         "UPDATE revocation_request SET evidence = ' '",
         also=["HC-5.5.1-01"],
     ),
-    sql("HC-4.1-01", file(5), file_of(5, "terms_version = 'DEMO-0.9'")),
+    sql("HC-4.1-01", file(5), file_of(5, "terms_version = 'DEMO-0.9'"), also=["HC-5.5.1-01"]),
     sql(
         "HC-4.1-02",
         file(4),
@@ -489,6 +489,7 @@ FAULTS = (
         file(5),
         f"UPDATE person SET birth_date = '1970-01-01' WHERE id = {person_of(5)}",
         f"UPDATE person_version SET romaji_name = 'UKETSUKE' WHERE person_id = {person_of(5)}",
+        also=["HC-5.5.1-01"],
     ),
     sql("HC-4.2-03", file(4), f"DELETE FROM notice WHERE application_ref = '{ref(4)}'"),
     sql("HC-4.2-04", "entry", file_of(5, "state = 'EXAMINED'"), also=["HC-5.4.1-01"]),
@@ -717,6 +718,25 @@ def test_an_auditor_held_no_other_role_in_the_period(copy: Centre) -> None:
 def test_twelve_digits_are_found_however_they_are_parted(dash: str) -> None:
     assert list(my_numbers.numbers(dash.join(("番号１２３４", "5678", "９０１８")))) == [
         "123456789018"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("edit", "names"),
+    [
+        (file_of(5, "member_id = '1', work_prefecture = '47'"), "work_prefecture, member_id"),
+        (
+            f"UPDATE person_version SET address = 'X' WHERE person_id = {person_of(5)}",
+            "address",
+        ),
+    ],
+)
+def test_values_that_were_changed_after_they_were_examined_are_named(
+    copy: Centre, edit: str, names: str
+) -> None:
+    change(copy, [edit])
+    assert faults_of(audited(copy), "HC-5.5.1-01") == [
+        f"{file(5)}: is not as it was examined: {names}"
     ]
 
 
