@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,29 +27,6 @@ from reports.tables import Text
 _CODES = ("AUDIT.START", "AUDIT.RESULT", "FINDING.OPEN", "FINDING.CLOSE")
 
 
-@dataclass(frozen=True)
-class AuditRow:
-    """One audit, one finding (``opened``: its entry's detail), or neither: all of a kind.
-
-    ``signed_at`` are the moments at which audits were signed: of the one, or of all.
-    """
-
-    name: str
-    kind: AuditKind
-    signed_at: Sequence[datetime] = ()
-    signed: Mapping[str, Any] | None = None
-    in_period: bool = False
-    engagement: Engagement | None = None
-    opened: Mapping[str, Any] | None = None
-    finding: FindingRow | None = None
-    closed_on: date | None = None
-
-    @property
-    def kinds(self) -> frozenset[AuditKind]:
-        """The one report that it is about."""
-        return frozenset({self.kind})
-
-
 @dataclass
 class _Told:
     """What the trail tells of one audit; details of entries, and when each was made."""
@@ -62,32 +37,67 @@ class _Told:
     closed: dict[str, tuple[int, date]] = field(default_factory=dict)
 
 
-def rows(run: Run) -> Iterator[AuditRow]:
-    """Yield each kind, each audit signed up to the moment, and each finding not closed before."""
-    every = _told(run)
-    signed: defaultdict[AuditKind, list[datetime]] = defaultdict(list)
-    for name, one in every.items():
-        if one.signed is not None:
-            seq, at, detail = one.signed
-            signed[one.kind].append(at)
-            engagement = run.tx.get(Engagement, name)
-            yield AuditRow(
-                f"audit {name}", one.kind, (at,), detail, seq in run.positions, engagement
-            )
-        for finding, detail in one.opened.items():
-            seq, day = one.closed.get(finding, (0, None))
-            if day is None or seq >= run.positions.start:
-                row = run.tx.get(FindingRow, finding)
-                yield AuditRow(
-                    f"finding {finding}", one.kind, opened=detail, finding=row, closed_on=day
-                )
+@dataclass(frozen=True)
+class _Row:
+    """Of one report, and named in it."""
+
+    name: str
+    kind: AuditKind
+
+    @property
+    def kinds(self) -> frozenset[AuditKind]:
+        """The one report that it is about."""
+        return frozenset({self.kind})
+
+
+@dataclass(frozen=True)
+class Series(_Row):
+    """When audits of a kind were signed."""
+
+    signed_at: Sequence[datetime]
+
+
+@dataclass(frozen=True)
+class Signed(_Row):
+    """An audit signed in the period: what its entry says, and its row, None where it is gone."""
+
+    detail: Mapping[str, Any]
+    engagement: Engagement | None
+
+
+@dataclass(frozen=True)
+class Raised(_Row):
+    """A finding not closed before the period: its entry's detail, and its row, None for none."""
+
+    detail: Mapping[str, Any]
+    finding: FindingRow | None
+    closed_on: date | None
+
+
+def series(run: Run) -> Iterator[Series]:
+    """Yield each kind that is audited."""
+    every = _told(run).values()
     for kind in (AuditKind.SIGN, AuditKind.AUTH):
-        yield AuditRow(f"audits {kind}", kind, signed[kind])
+        signed = sorted(one.signed[1] for one in every if one.signed and one.kind is kind)
+        yield Series(f"audits {kind}", kind, signed)
 
 
-def count(run: Run) -> int:
-    """Return how many rows there are."""
-    return sum(1 for _ in rows(run))
+def signed(run: Run) -> Iterator[Signed]:
+    """Yield each audit signed in the period."""
+    for name, one in _told(run).items():
+        if one.signed is not None and one.signed[0] in run.positions:
+            engagement = run.tx.get(Engagement, name)
+            yield Signed(f"audit {name}", one.kind, one.signed[2], engagement)
+
+
+def raised(run: Run) -> Iterator[Raised]:
+    """Yield each finding that was not closed before the period."""
+    for one in _told(run).values():
+        for name, detail in one.opened.items():
+            seq, day = one.closed.get(name, (0, None))
+            if day is None or seq >= run.positions.start:
+                row = run.tx.get(FindingRow, name)
+                yield Raised(f"finding {name}", one.kind, detail, row, day)
 
 
 def _told(run: Run) -> Mapping[str, _Told]:
@@ -113,37 +123,32 @@ def _told(run: Run) -> Mapping[str, _Told]:
     return found
 
 
-def _often(run: Run) -> Judge[AuditRow]:
+def _often(run: Run) -> Judge[Series]:
     """HC-8.1-01: the times without an audit that touch the period, from the site's first day."""
     limit = timedelta(days=int(run.number("AUDIT_DAYS")))
-    start = run.tx.execute(sa.select(sa.func.min(col(TrailEntry.at)))).scalar() or run.moment.at
 
-    def judge(one: AuditRow) -> Sequence[Text] | None:
-        if one.opened is not None or one.signed is not None:
-            return None
+    def judge(one: Series) -> Sequence[Text]:
         return [
             Text(
                 f"{japan_date(since)} から {(until - since).days} 日間監査がない",
                 f"no audit for {(until - since).days} days from {japan_date(since)}",
             )
-            for since, until in pairwise([start, *one.signed_at, run.moment.at])
-            if until - since > limit and since < run.until and until >= run.since
+            for since, until in run.gaps(one.signed_at)
+            if until - since > limit
         ]
 
     return judge
 
 
-def _whole(run: Run) -> Judge[AuditRow]:
+def _whole(run: Run) -> Judge[Signed]:
     """HC-8.4-01: of audits signed in the period: as it was signed, every control has a result."""
     book = Engagements(run.directory.trail, run.directory, lambda: run.moment.at)
 
-    def judge(one: AuditRow) -> Sequence[Text] | None:
-        if one.signed is None or not one.in_period:
-            return None
+    def judge(one: Signed) -> Sequence[Text]:
         if one.engagement is None:
             return (Text("監査の行がない", "its row is gone"),)
         record = one.engagement.record or ""
-        if digest(record.encode()) != one.signed["record"]:
+        if digest(record.encode()) != one.detail["record"]:
             return (Text("署名された記録と異なる", "is not the record that was signed"),)
         try:
             book.verify(run.tx, one.engagement)
@@ -161,13 +166,11 @@ def _whole(run: Run) -> Judge[AuditRow]:
     return judge
 
 
-def _followed(run: Run) -> Judge[AuditRow]:
+def _followed(run: Run) -> Judge[Raised]:
     """HC-8.5-01: a plan in time, closed in time; an observation wants none."""
 
-    def judge(one: AuditRow) -> Sequence[Text] | None:
-        if one.opened is None:
-            return None
-        if one.finding is None or not _is_entered(one.finding, one.opened):
+    def judge(one: Raised) -> Sequence[Text]:
+        if one.finding is None or not _is_entered(one.finding, one.detail):
             return (Text("記録された指摘と異なる", "is not the finding that was entered"),)
         if one.finding.grade is FindingClass.OBS:
             return ()
@@ -196,6 +199,12 @@ def _is_entered(finding: FindingRow, detail: Mapping[str, Any]) -> bool:
     }
 
 
-LEDGER: Ledger[AuditRow] = Ledger(
-    "audits", rows, count, {"HC-8.1-01": _often, "HC-8.4-01": _whole, "HC-8.5-01": _followed}
+def _count(rows: Callable[[Run], Iterable[_Row]]) -> Callable[[Run], int]:
+    return lambda run: sum(1 for _ in rows(run))
+
+
+LEDGERS: tuple[Ledger[Any], ...] = (
+    Ledger("audits", series, _count(series), {"HC-8.1-01": _often}),
+    Ledger("signed audits", signed, _count(signed), {"HC-8.4-01": _whole}),
+    Ledger("findings", raised, _count(raised), {"HC-8.5-01": _followed}),
 )

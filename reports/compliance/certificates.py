@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -33,7 +33,7 @@ from reports.tables import Text
 DAMAGED = (HpkiError, ValueError)
 """What reading a certificate raises."""
 
-_PAGE, SPAN = 400, 4000
+_PAGE = 400
 _ISSUED = CertificateState.ISSUED.value
 _KEYGEN = "CARD.KEYGEN"
 _SIGNED = ("APPROVAL", "EXECUTION")
@@ -197,11 +197,6 @@ _QUERY = (
 def count(run: Run) -> int:
     """Return how many certificates there are."""
     return run.tx.execute(sa.select(sa.func.count(col(Certificate.id)))).scalar() or 0
-
-
-def cut(run: Run) -> list[Callable[[Run], Iterable[CertificateRow]]]:
-    """Return the spans of the rows."""
-    return [partial(rows, after=after, upto=upto) for after, upto in run.cut(_ROW.id, SPAN)]
 
 
 def rows(run: Run, after: int | None = None, upto: int | None = None) -> Iterator[CertificateRow]:

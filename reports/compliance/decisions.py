@@ -24,10 +24,11 @@ from policies.roles import Role
 from ra.casework.records import FeeState
 from ra.dossiers import changed_fields
 from ra.persons.applicants import spellings
+from ra.records import Application
 from reports.compliance.beside import Step
-from reports.compliance.engine import Judge, Ledger
+from reports.compliance.engine import Judge, Ledger, spans
 from reports.compliance.examinations import CHECKS as EXAMINATIONS
-from reports.compliance.files import File, count, cut, of_approved, rows
+from reports.compliance.files import File, count, of_approved, rows
 from reports.compliance.people import with_register
 from reports.compliance.run import Run
 from reports.tables import Text
@@ -394,5 +395,5 @@ FILES: Ledger[File] = Ledger(
         "HC-5.5.2-01": _erased,
         "HC-9.4-02": _viewed,
     },
-    cut=cut,
+    cut=spans(rows, col(Application.ref), 4000),
 )

@@ -63,7 +63,7 @@ class Ledger(Generic[R]):
     ``checks``: control id to what makes its judge; those ``shared`` count in every report. A judge
     that meets a row it cannot read may raise ``HpkiError`` or what Python raises for wrong values:
     the row is blamed for it. ``cut`` gives the spans that are all the rows together, for judges
-    that remember no rows; a ledger without it is walked at once. Rows for which
+    that remember no rows (``spans``); a ledger without it is walked at once. Rows for which
     ``likeness`` gives the same value, unless that is None, are judged alike: of sound ones the
     first is judged, the others are counted.
     """
@@ -75,6 +75,18 @@ class Ledger(Generic[R]):
     shared: frozenset[str] = frozenset()
     cut: Callable[[Run], Sequence[Rows[R]]] | None = None
     likeness: Callable[[R], Hashable] = lambda _: None
+
+
+def spans(rows: Callable[..., Iterable[R]], key: Any, size: int) -> Callable[[Run], list[Rows[R]]]:
+    """Return a ledger's ``cut`` into spans of so many of a table's rows, by its key.
+
+    ``rows`` takes the bounds ``after`` and ``upto``, None for an open end.
+    """
+
+    def cut(run: Run) -> list[Rows[R]]:
+        return [partial(rows, after=after, upto=upto) for after, upto in run.cut(key, size)]
+
+    return cut
 
 
 Part = Ledger[Any] | Mapping[str, Check]
@@ -212,13 +224,12 @@ def audit(
 ) -> Mapping[AuditKind, tuple[ControlResult, ...]]:
     """Return the result of every control, for each report, in the order of the list."""
     shown = Shown(run, parts, progress)
-    return results(
-        run,
-        (
-            find(run, parts[place], rows, shown.advance(parts[place]))
-            for place, rows in pieces(run, parts)
-        ),
-    )
+    found = [
+        find(run, parts[place], rows, shown.advance(parts[place]))
+        for place, rows in pieces(run, parts)
+    ]
+    shown.end()
+    return results(run, found)
 
 
 class Shown:
@@ -239,6 +250,12 @@ class Shown:
         if self._progress is not None:
             self._done[name] += rows
             self._progress(name, self._done[name], self._totals[name])
+
+    def end(self) -> None:
+        """Show that all is judged, also of what lies after the moment."""
+        if self._progress is not None:
+            for name, total in self._totals.items():
+                self._progress(name, total, total)
 
 
 def results(run: Run, found: Iterable[Found]) -> Mapping[AuditKind, tuple[ControlResult, ...]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,7 +24,7 @@ from reports.compliance.engine import Judge
 from reports.compliance.run import Run, kinds_of
 from reports.tables import Text
 
-_PAGE, SPAN = 400, 4000
+_PAGE = 400
 PROVEN = "JPKI_SIGNATURE"
 """The method of identification that is as good as a fresh resident record."""
 
@@ -202,12 +202,6 @@ _QUERY = (
 def count(run: Run) -> int:
     """Return how many applications there are."""
     return run.tx.execute(sa.select(sa.func.count(col(Application.ref)))).scalar() or 0
-
-
-def cut(run: Run) -> list[Callable[[Run], Iterable[File]]]:
-    """Return the spans of the rows."""
-    bounds = run.cut(col(Application.ref), SPAN)
-    return [partial(rows, after=after, upto=upto) for after, upto in bounds]
 
 
 def rows(run: Run, after: str | None = None, upto: str | None = None) -> Iterator[File]:

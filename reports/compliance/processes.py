@@ -76,6 +76,7 @@ def share(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    shown.end()
     return results(run, (made[piece].result() for piece in found))
 
 

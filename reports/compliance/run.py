@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property
@@ -82,10 +83,20 @@ class Run:
 
         A span's rows lie above the first and not above the second; None stands at the ends.
         """
-        there = self.tx.execute(sa.select(sa.func.count(key))).scalar() or 0
-        query = sa.select(key).order_by(key).limit(1)
-        ends = [self.tx.execute(query.offset(at - 1)).scalar() for at in range(size, there, size)]
-        return list(pairwise([None, *ends, None]))
+        query = sa.select(key).order_by(key).offset(size - 1).limit(1)
+        ends: list[Any] = [self.tx.execute(query).scalar()]
+        while ends[-1] is not None:
+            ends.append(self.tx.execute(query.where(key > ends[-1])).scalar())
+        return list(pairwise([None, *ends]))
+
+    def gaps(self, times: Iterable[datetime]) -> list[tuple[datetime, datetime]]:
+        """Return from when to when there was nothing between the times, where the period has part.
+
+        From the site's first entry to the moment.
+        """
+        start = self.tx.execute(sa.select(sa.func.min(col(TrailEntry.at)))).scalar()
+        found = pairwise([start or self.moment.at, *times, self.moment.at])
+        return [(one, end) for one, end in found if one < self.until and end >= self.since]
 
 
 @cache

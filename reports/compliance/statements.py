@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,12 +17,12 @@ from operators.register import Register
 from operators.statements import SignedStatement, StatementType
 from pki.errors import HpkiError
 from policies.controls import AuditKind
-from reports.compliance.engine import Judge, Ledger
+from reports.compliance.engine import Judge, Ledger, spans
 from reports.compliance.people import with_register
 from reports.compliance.run import Run, kinds_of
 from reports.tables import Text
 
-_PAGE, SPAN = 400, 4000
+_PAGE, _SPAN = 400, 4000
 _CONTROLS: Mapping[str, tuple[StatementType, ...]] = {
     "HC-4.2-01": (
         StatementType.EXAMINATION,
@@ -93,11 +92,6 @@ def count(run: Run) -> int:
     return run.tx.execute(sa.select(sa.func.count(_SEQ)).where(*wanted)).scalar() or 0
 
 
-def cut(run: Run) -> list[Callable[[Run], Iterable[StatementRow]]]:
-    """Return the spans of the rows."""
-    return [partial(rows, after=after, upto=upto) for after, upto in run.cut(_SEQ, SPAN)]
-
-
 def rows(run: Run, after: int | None = None, upto: int | None = None) -> Iterator[StatementRow]:
     """Yield the statements of the period on which controls rest, in the order of their entries."""
     last = run.positions.stop - 1 if upto is None else min(upto, run.positions.stop - 1)
@@ -136,5 +130,5 @@ LEDGER: Ledger[StatementRow] = Ledger(
     rows,
     count,
     {one: _proven(*types) for one, types in _CONTROLS.items()},
-    cut=cut,
+    cut=spans(rows, _SEQ, _SPAN),
 )

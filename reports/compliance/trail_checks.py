@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from functools import lru_cache, partial
-from itertools import pairwise
+from functools import lru_cache
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -26,7 +25,7 @@ from policies.controls import AuditKind
 from policies.events import known_codes
 from policies.moves import SYSTEM
 from policies.roles import Role
-from reports.compliance.engine import Check, Judge, Ledger
+from reports.compliance.engine import Check, Judge, Ledger, spans
 from reports.compliance.people import with_register
 from reports.compliance.results import Outcome
 from reports.compliance.run import Run, kinds_of
@@ -38,7 +37,7 @@ _FILLED = ("ts", "code", "outcome", "actor_id", "terminal", "object_type", "obje
 _STRANGERS = frozenset({"LOGIN.FAIL"})
 """Codes of entries whose actor may be a name that nobody has."""
 _UNJUDGED = REGISTER_CODES | _STRANGERS
-SPAN = 40_000
+_SPAN = 40_000
 _DAMAGED = Text("本文が壊れている", "its content is damaged")
 
 
@@ -65,18 +64,11 @@ def count(run: Run) -> int:
     return run.moment.head.seq
 
 
-def cut(run: Run) -> list[Callable[[Run], Iterable[EntryRow]]]:
-    """Return the spans of the entries."""
-    head = run.moment.head.seq
-    ends = [*range(0, head, SPAN), head]
-    return [partial(rows, after=after, upto=upto) for after, upto in pairwise(ends)]
-
-
-def rows(run: Run, after: int = 0, upto: int | None = None) -> Iterator[EntryRow]:
+def rows(run: Run, after: int | None = None, upto: int | None = None) -> Iterator[EntryRow]:
     """Yield the entries up to the moment in order, those before the period too."""
-    last = run.moment.head.seq if upto is None else upto
-    acts = 0
-    for one in run.directory.trail.judged(run.tx, after, last):
+    head, acts = run.moment.head.seq, 0
+    last = head if upto is None else min(upto, head)
+    for one in run.directory.trail.judged(run.tx, after or 0, last):
         acts += one.code in REGISTER_CODES or one.fault is not None
         yield EntryRow(one, one.seq in run.positions, acts)
 
@@ -179,7 +171,7 @@ ENTRIES: Ledger[EntryRow] = Ledger(
         "HC-5.4.4-01": lambda _: _whole,
         "HC-5.4.4-03": lambda _: _whole,
     },
-    cut=cut,
+    cut=spans(rows, col(TrailEntry.seq), _SPAN),
     likeness=_likeness,
 )
 
@@ -226,12 +218,10 @@ def anchoring(run: Run) -> Outcome:
 def _judge_gaps(outcome: Outcome, run: Run, times: Sequence[datetime], key: str, code: str) -> None:
     """Judge each time without such an entry that touches the period."""
     limit = timedelta(days=float(run.number(key)))
-    start = run.tx.execute(sa.select(sa.func.min(col(TrailEntry.at)))).scalar() or run.moment.at
-    for since, until in pairwise([start, *times, run.moment.at]):
-        if since < run.until and until >= run.since:
-            days = (until - since) / timedelta(days=1)
-            late = Text(f"{code} が {days:.1f} 日間ない", f"no {code} for {days:.1f} days")
-            outcome.judge(f"{code} {since:%Y-%m-%d}", [late] if until - since > limit else [])
+    for since, until in run.gaps(times):
+        days = (until - since) / timedelta(days=1)
+        late = Text(f"{code} が {days:.1f} 日間ない", f"no {code} for {days:.1f} days")
+        outcome.judge(f"{code} {since:%Y-%m-%d}", [late] if until - since > limit else [])
 
 
 def gapless(run: Run) -> Outcome:

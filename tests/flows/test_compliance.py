@@ -21,12 +21,13 @@ from policies.parameters import Parameters
 from reports.compliance import cards, documents
 from reports.compliance.authorities import LEDGER as AUTHORITIES
 from reports.compliance.checks import CERTIFICATES, PARTS
-from reports.compliance.engine import Ledger, audit, walk
+from reports.compliance.engine import Ledger, audit, pieces, walk
 from reports.compliance.list_checks import LISTS, SERIES
 from reports.compliance.processes import share
 from reports.compliance.report import report
 from reports.compliance.results import Result
 from reports.compliance.revocations import LEDGER as REVOCATIONS
+from reports.compliance.run import Run
 from reports.tables import Text
 from store.database import Store
 from tests.flows.auditing import copy_of, make_sound, results, run_of, violations
@@ -339,8 +340,14 @@ def test_the_report_tells_results_and_names_nobody(mould: Centre, tmp_path: Path
     assert not any(name in repr(one) for name in ("HANAKO", "TAKAHASHI") for one in (sign, auth))
 
 
-def test_more_processes_find_the_same(mould: Centre, tmp_path: Path) -> None:
-    """Whoever finds it, what is found and its order are the same, and all of it is shown."""
+def test_more_processes_find_the_same(
+    mould: Centre, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever finds it, what is found and its order are the same, and all of it is shown.
+
+    The others find it in spans of one row; here all of them are one span.
+    """
+    whole = Run.cut
     centre = copy_of(mould, tmp_path)
     shown: dict[str, bool] = {}
     forge(centre, renamed)
@@ -349,15 +356,19 @@ def test_more_processes_find_the_same(mould: Centre, tmp_path: Path) -> None:
         "UPDATE trail_entry SET body = '{}' WHERE code = 'APP.DECIDE' AND object_id LIKE '%2'",
         "UPDATE application SET dossier = NULL",
         "DELETE FROM statement WHERE type = 'REVOCATION'",
+        "UPDATE statement SET signature = '00' WHERE type = 'EXAMINATION'",
         "UPDATE inquiry_item SET answer = 'STRUCK_OFF', answered_on = '2026-11-19'",
         "UPDATE revocation_request SET requested_at = '2026-11-19 00:00:00.000000'",
     )
     with centre.store.read() as tx:
         run = run_of(centre, tx)
         alone = audit(run, PARTS)
+        monkeypatch.setattr(Run, "cut", lambda self, key, _: whole(self, key, 1))
+        cuts = len(pieces(run, PARTS))
         several = share(run, 2, lambda name, done, total: shown.update({name: done == total}))
     centre.store.close()
     assert several == alone
+    assert cuts > 2 * len(PARTS)
     told = {one.control.id: one.outcome for one in several[AuditKind.SIGN] if one.outcome}
     for control, kinds, population in (
         ("HC-5.5.1-01", ("application", "revocation request"), 2),
